@@ -1,0 +1,198 @@
+"""The one place that reads configuration: environment variables, with `.env` honoured."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping  # noqa: TC003
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dimo_etl.errors import ConfigError
+from dimo_etl.model import parse_vehicle_id
+
+ENVIRONMENTS = ("production", "dev", "sandbox")
+SANDBOX_PORT = 8711
+# The published limit of the Device Data API is 9 requests a second (3 in dev); the default stays below it.
+_DEFAULT_RPS = {"production": 8.0, "dev": 2.5}
+_SERVICES = {
+    "DIMO_AUTH_URL": "auth",
+    "DIMO_TOKEN_EXCHANGE_URL": "token-exchange-api",
+    "DIMO_DEVICE_DATA_URL": "device-data-api",
+    "DIMO_IDENTITY_URL": "identity-api",
+    "DIMO_FETCH_URL": "fetch-api",
+    "DIMO_TELEMETRY_URL": "telemetry-api",
+}
+# The vehicle NFT contracts, by environment.
+_CONTRACTS = {
+    "production": "0xbA5738a18d83D41847dfFbDC6101d37C69c9B0cF",
+    "dev": "0x45fbCD3ef7361d156e8b16F5538AE36DEdf61Da8",
+    "sandbox": "0xbA5738a18d83D41847dfFbDC6101d37C69c9B0cF",
+}
+# The licence of the local sandbox. Its key opens nothing but the sandbox, which ships with this package.
+SANDBOX_LICENCE = {
+    "DIMO_CLIENT_ID": "0xd09Ad14080d4b257a819a4f579b8485Be88f086c",
+    "DIMO_DOMAIN": "http://127.0.0.1/sandbox",
+    "DIMO_API_KEY": "0x" + "05" * 32,
+}
+
+
+class Secret:
+    """A text that never shows itself: not in logs, tracebacks, reprs or formatted strings."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The text itself, for the one call that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a secret is not pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a run is told from outside.
+
+    Attributes:
+        environment: `production`, `dev` or `sandbox`.
+        auth_url, token_exchange_url, device_data_url, identity_url: bases of the services, no trailing slash.
+        fetch_url, telemetry_url: bases of the GraphQL services, to which `/query` is added.
+        contract: the vehicle NFT contract the token exchange is asked about.
+        warehouse: absolute folder or object-store URL.
+        max_rps: requests a second over all processes of this machine; None for no limit.
+    """
+
+    environment: str
+    auth_url: str
+    token_exchange_url: str
+    device_data_url: str
+    identity_url: str
+    fetch_url: str
+    telemetry_url: str
+    contract: str
+    warehouse: str
+    start_date: date
+    client_id: str | None = None
+    domain: str | None = None
+    api_key: Secret | None = field(default=None, repr=False)
+    access_token: Secret | None = field(default=None, repr=False)
+    vehicles: tuple[str, ...] = ()
+    concurrency: int = 4
+    max_rps: float | None = None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings from environment variables.
+
+        Args:
+            environ: the variables, `.env` already merged in (`load_environment` does that).
+
+        Raises:
+            ConfigError: a variable has a value that cannot be used; the message names it.
+        """
+        given = {key: value.strip() for key, value in environ.items() if value.strip()}
+        environment = given.get("DIMO_ENVIRONMENT", "production")
+        if environment not in ENVIRONMENTS:
+            raise ConfigError(f"DIMO_ENVIRONMENT is {environment!r}; give one of {', '.join(ENVIRONMENTS)}.")
+        if environment == "sandbox":
+            given = SANDBOX_LICENCE | given
+        urls = {name: _service_url(name, given, environment) for name in _SERVICES}
+        key, token = given.get("DIMO_API_KEY"), given.get("DIMO_ACCESS_TOKEN")
+        return cls(
+            environment=environment,
+            auth_url=urls["DIMO_AUTH_URL"],
+            token_exchange_url=urls["DIMO_TOKEN_EXCHANGE_URL"],
+            device_data_url=urls["DIMO_DEVICE_DATA_URL"],
+            identity_url=urls["DIMO_IDENTITY_URL"],
+            fetch_url=urls["DIMO_FETCH_URL"],
+            telemetry_url=urls["DIMO_TELEMETRY_URL"],
+            contract=_CONTRACTS[environment],
+            warehouse=_warehouse(given.get("DIMO_WAREHOUSE", "warehouse/data")),
+            start_date=_date("DIMO_START_DATE", given.get("DIMO_START_DATE", "2020-01-01")),
+            client_id=given.get("DIMO_CLIENT_ID"),
+            domain=given.get("DIMO_DOMAIN"),
+            api_key=Secret(key) if key else None,
+            access_token=Secret(token) if token else None,
+            vehicles=_vehicles(given.get("DIMO_VEHICLES", "")),
+            concurrency=int(_number("DIMO_CONCURRENCY", given.get("DIMO_CONCURRENCY", "4"), 1, 64)),
+            max_rps=_max_rps(given, environment, urls["DIMO_DEVICE_DATA_URL"]),
+        )
+
+
+def load_environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The variables of `folder/.env`, where there is one, overridden by those already set."""
+    from dotenv import dotenv_values  # noqa: PLC0415
+
+    path = folder / ".env"
+    if not path.is_file():
+        return dict(environ)
+    try:
+        from_file = dotenv_values(path, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.") from error
+    return {key: value for key, value in from_file.items() if value is not None} | dict(environ)
+
+
+def _service_url(name: str, given: Mapping[str, str], environment: str) -> str:
+    service = _SERVICES[name]
+    if environment == "sandbox":
+        default = f"http://127.0.0.1:{SANDBOX_PORT}/{service}"
+    else:
+        default = f"https://{service}{'.dev' if environment == 'dev' else ''}.dimo.zone"
+    url = given.get(name, default).rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", url):
+        raise ConfigError(f"{name} is {url!r}, which is not an http(s) address; give one such as {default}.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigError(f"{name} must be a plain base address without user, password, query or fragment.")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise ConfigError(f"{name} is {url!r}; only https may carry credentials off this machine.")
+    return url
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is on this machine."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _warehouse(text: str) -> str:
+    return text.rstrip("/") if "://" in text else str(Path(text).expanduser().absolute())
+
+
+def _date(name: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{name} is {text!r}; give a day such as 2026-01-31.") from None
+
+
+def _number(name: str, text: str, low: float, high: float) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not low <= number <= high:
+        raise ConfigError(f"{name} is {text!r}; give a number from {low:g} to {high:g}.")
+    return number
+
+
+def _vehicles(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(parse_vehicle_id(part) for part in text.split(",") if part.strip()))
+
+
+def _max_rps(given: Mapping[str, str], environment: str, device_data_url: str) -> float | None:
+    text = given.get("DIMO_MAX_RPS")
+    if text is not None:
+        return _number("DIMO_MAX_RPS", text, 0.01, 10_000)
+    return None if is_loopback(device_data_url) else _DEFAULT_RPS.get(environment, 8.0)

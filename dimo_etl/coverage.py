@@ -1,0 +1,49 @@
+"""What is known of a vehicle-day: what the service says exists, what is held, and whether that is proved."""
+
+from __future__ import annotations
+
+from datetime import date, datetime  # noqa: TC003 (msgspec reads the annotations)
+
+import msgspec
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """The coverage record of one vehicle-day.
+
+    `received_events = kept_events + duplicate_events + quarantined_events` holds for every record.
+
+    Attributes:
+        vehicle_id: token id in decimal, or user device id.
+        date: the UTC day.
+        origin: `device-data`, `import`, or `device-data+import`.
+        expected_events: distinct events the service says exist; None where nobody said.
+        fetched_events: distinct events held (of those the service counts, where it was asked).
+        imported_events: distinct events held that came from a file and not from the service.
+        received_events: documents received, the same document twice counted twice.
+        kept_events: events whose signals are in the lake.
+        duplicate_events: documents that were the same event as another one.
+        quarantined_events: events that could not be understood; they lie in `quarantine/`.
+        complete: proved complete (True), known to be incomplete (False), or unknown (None).
+        reason: why it is not proved complete, in a sentence; None where it is.
+        requests: history requests spent, retries included.
+        windows: windows that tile the day.
+        privileges: the privileges the vehicle token had; None where no token was used.
+        fetched_at: when the record was made.
+    """
+
+    vehicle_id: str
+    date: date
+    origin: str
+    expected_events: int | None
+    fetched_events: int
+    imported_events: int = 0
+    received_events: int = 0
+    kept_events: int = 0
+    duplicate_events: int = 0
+    quarantined_events: int = 0
+    complete: bool | None
+    reason: str | None = None
+    requests: int = 0
+    windows: int = 0
+    privileges: tuple[int, ...] | None = None
+    fetched_at: datetime

@@ -1,0 +1,37 @@
+"""Every error a user can meet, in one hierarchy; each message is one sentence that says what to do."""
+
+
+class DimoError(Exception):
+    """Something a user can cause or must know; the message is all that is shown."""
+
+
+class ConfigError(DimoError):
+    """A setting is missing or unusable."""
+
+
+class InputError(DimoError):
+    """An argument or a file that was given cannot be used."""
+
+
+class AuthError(DimoError):
+    """The credentials were refused; trying again will not help."""
+
+
+class VehicleRefusedError(DimoError):
+    """The service knows no such vehicle, or does not share its history with this licence."""
+
+
+class RequestRefusedError(DimoError):
+    """The service answered that the request itself is wrong (4xx); trying again will not help."""
+
+
+class ServiceError(DimoError):
+    """A service could not be reached or did not answer properly after every retry."""
+
+
+class WarehouseError(DimoError):
+    """The warehouse cannot be read or written."""
+
+
+class QueryError(DimoError):
+    """A query is not valid SQL over the views, or tries to write."""
