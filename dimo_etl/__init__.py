@@ -1,1 +1,1 @@
-"""The history of DIMO-connected vehicles: fetched completely, kept as received, flattened, and open to SQL."""
+"""The history of DIMO-connected vehicles: fetched completely, kept as received, flattened, open to SQL."""

@@ -131,7 +131,7 @@ class Settings:
 
 def load_environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     """The variables of `folder/.env`, where there is one, overridden by those already set."""
-    from dotenv import dotenv_values  # noqa: PLC0415
+    from dotenv import dotenv_values
 
     path = folder / ".env"
     if not path.is_file():

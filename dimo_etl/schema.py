@@ -11,7 +11,7 @@ DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 INSTANT = pa.timestamp("us", tz="UTC")
 
 
-def _field(name: str, kind: pa.DataType, description: str, *, nullable: bool = True) -> pa.Field:
+def _field(name: str, kind: pa.DataType, description: str, *, nullable: bool = True) -> pa.Field[pa.DataType]:
     return pa.field(name, kind, nullable, metadata={"description": description})
 
 
@@ -39,6 +39,6 @@ SIGNALS = pa.schema(
     ]
 )
 
-# The key of a day's Parquet footer that holds the coverage records of the vehicles in the file, as a JSON array
+# The key of a day's Parquet footer that holds the coverage records of the vehicles in the file, a JSON array
 # of `dimo_etl.coverage.Coverage` objects: rows and their proof are replaced by the same rename.
 COVERAGE_KEY = b"dimo_etl.coverage"

@@ -1,0 +1,1 @@
+"""One test module for each module, and the whole path against real servers."""
