@@ -49,11 +49,13 @@ class Event:
         event_id: the CloudEvent's id, the index's id, or a stable hash of the content.
         timestamp_us: the document's own time, microseconds since the epoch; None where it has none.
         payload: the document's JSON text, byte for byte.
+        content_id: a stable hash of the content, where the document has no id of its own.
     """
 
     event_id: str
     timestamp_us: int | None
     payload: bytes
+    content_id: str | None = None
 
 
 def rfc3339_ms(ms: int) -> str:
@@ -89,6 +91,4 @@ def parse_vehicle_id(text: str) -> str:
         return str(int(cleaned))
     if _USER_DEVICE_ID.fullmatch(cleaned):
         return cleaned
-    raise InputError(
-        f"{text!r} is not a vehicle id; give a token id such as 4711 or a 27-character user device id."
-    )
+    raise InputError(f"{text!r} is not a vehicle id; give a token id such as 4711 or a 27-character user device id.")

@@ -11,7 +11,7 @@ DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 INSTANT = pa.timestamp("us", tz="UTC")
 
 
-def _field(name: str, kind: pa.DataType, description: str, *, nullable: bool = True) -> pa.Field[pa.DataType]:
+def _field(name: str, kind: pa.DataType, description: str, *, nullable: bool = True) -> pa.Field:
     return pa.field(name, kind, nullable, metadata={"description": description})
 
 

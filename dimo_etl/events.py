@@ -1,0 +1,115 @@
+"""What makes a document an event: its id, its time, its vehicle.
+
+The same document is the same event wherever it comes from: its own `id` names it; a document without one is named
+by the index that served it, and always also by a stable hash of its content, so that the two are recognised as one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+import msgspec
+import orjson
+
+from dimo_etl.model import Event
+from dimo_etl.timestamps import to_us
+
+CONTENT_PREFIX = "content-"
+_DID_TOKEN = re.compile(r"did:(?:erc721|nft):\d+:0x[0-9A-Fa-f]{40}[:_](\d{1,20})")
+# A name that can stand in a file name, a terminal and SQL once quoted; anything else is not a vehicle.
+_VEHICLE_NAME = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
+
+
+class _DataHead(msgspec.Struct):
+    timestamp: str | int | float | None = None
+
+
+class _Head(msgspec.Struct):
+    id: str | None = None
+    time: str | int | float | None = None
+    data: _DataHead | None = None
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
+
+
+def read_event(payload: bytes, *, index_id: str | None = None) -> Event:
+    """Name and date one document.
+
+    Args:
+        payload: the document's JSON text; unreadable text is an event too, without a time.
+        index_id: the id under which the service's index holds the document, where it gave one.
+
+    Returns:
+        The event. `content_id` is set where the document carries no id of its own.
+    """
+    try:
+        head = _decode_head(payload)
+        own_id, time = head.id, head.time
+        stamp = head.data.timestamp if head.data is not None else None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        own_id, time, stamp = _read_oddly_typed(payload)
+    timestamp_us = to_us(stamp)
+    if timestamp_us is None:
+        timestamp_us = to_us(time)
+    if own_id:
+        return Event(own_id, timestamp_us, payload)
+    content_id = content_hash(payload)
+    return Event(index_id or content_id, timestamp_us, payload, content_id)
+
+
+def content_hash(payload: bytes) -> str:
+    """A stable id of a document's content: the order of keys, white space and `1.0` for `1` do not change it."""
+    try:
+        canonical = orjson.dumps(_whole_numbers(orjson.loads(payload)), option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
+        canonical = payload
+    return CONTENT_PREFIX + hashlib.blake2b(canonical, digest_size=16).hexdigest()
+
+
+def vehicle_of(document: dict[str, object]) -> str | None:
+    """The vehicle a document says it is about: its token id where it has one, else its subject.
+
+    Token ids come as `vehicleTokenId` or inside a DID; a subject in any other form is taken as it stands.
+    """
+    token_id = document.get("vehicleTokenId")
+    if isinstance(token_id, int) and not isinstance(token_id, bool) and token_id > 0:
+        return str(token_id)
+    subject = document.get("subject")
+    if not isinstance(subject, str):
+        return None
+    did = _DID_TOKEN.fullmatch(subject)
+    if did:
+        return str(int(did.group(1)))
+    return subject if _VEHICLE_NAME.fullmatch(subject) else None
+
+
+def nested_value(data: dict[str, object]) -> object:
+    """The document's own time where `data.timestamp` is itself a value with source and timestamp."""
+    stamp = data.get("timestamp")
+    return stamp.get("value") if isinstance(stamp, dict) else stamp
+
+
+def _read_oddly_typed(payload: bytes) -> tuple[str | None, object, object]:
+    """Id, time and data time of a document whose head has unusual types, or (None, None, None)."""
+    try:
+        document = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None, None, None
+    if not isinstance(document, dict):
+        return None, None, None
+    own_id, data = document.get("id"), document.get("data")
+    name = own_id if isinstance(own_id, str) else None
+    return name, document.get("time"), nested_value(data) if isinstance(data, dict) else None
+
+
+def _whole_numbers(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value

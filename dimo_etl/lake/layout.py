@@ -1,0 +1,47 @@
+"""Where things lie in the warehouse: the one place that knows the names of its files."""
+
+from __future__ import annotations
+
+from datetime import date
+from urllib.parse import quote, unquote
+
+VEHICLES = "vehicles.parquet"
+
+
+def raw_folder(day: date) -> str:
+    """The folder of a day's raw units, one file a vehicle."""
+    return f"raw/date={day.isoformat()}"
+
+
+def raw_file(vehicle_id: str, day: date) -> str:
+    """The raw unit of a vehicle-day; the id is quoted so that no id can leave the folder."""
+    return f"{raw_folder(day)}/{quote(vehicle_id, safe='')}.parquet"
+
+
+def vehicle_of_raw_file(base_name: str) -> str:
+    """The vehicle a raw unit's file name stands for."""
+    return unquote(base_name.removesuffix(".parquet"))
+
+
+def signals_file(day: date) -> str:
+    """The signals of a day, all vehicles in one file."""
+    return f"signals/date={day.isoformat()}/signals.parquet"
+
+
+def quarantine_file(day: date) -> str:
+    """What could not be understood of a day's events."""
+    return f"quarantine/date={day.isoformat()}/quarantine.parquet"
+
+
+def undated_quarantine_file(digest: str) -> str:
+    """Imported documents that belong to no day or vehicle, named by their content."""
+    return f"quarantine/date=__HIVE_DEFAULT_PARTITION__/{digest}.parquet"
+
+
+def day_of_folder(base_name: str) -> date | None:
+    """The day a `date=…` folder stands for; None for any other folder."""
+    key, _, text = base_name.partition("=")
+    try:
+        return date.fromisoformat(text) if key == "date" else None
+    except ValueError:
+        return None

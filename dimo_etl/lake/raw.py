@@ -1,0 +1,190 @@
+"""Raw units: every event of a vehicle-day as received, in one file with its coverage record.
+
+Promise: a unit is replaced whole, by one rename. An event that only a file gave is never lost to a later fetch, and a
+proved day never gives way to an attempt that failed.
+
+A unit is a Parquet file: one row an event, the coverage record and a digest of the content in its footer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator  # noqa: TC003
+from dataclasses import dataclass
+from datetime import date  # noqa: TC003
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dimo_etl.coverage import Coverage
+from dimo_etl.errors import WarehouseError
+from dimo_etl.lake import layout
+from dimo_etl.lake.store import Store  # noqa: TC001
+from dimo_etl.model import Event
+from dimo_etl.schema import COVERAGE_KEY, INSTANT
+
+FROM_SERVICE, FROM_FILE = "device-data", "import"
+_DIGEST_KEY = b"dimo_etl.digest"
+_SCHEMA = pa.schema(
+    [
+        pa.field("event_id", pa.string(), nullable=False),
+        pa.field("timestamp", INSTANT),
+        pa.field("content_id", pa.string()),
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("payload", pa.binary(), nullable=False),
+    ]
+)
+_BUFFER_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class RawUnit:
+    """What is held of a vehicle-day: its record, and a digest that changes whenever the content does."""
+
+    name: str
+    coverage: Coverage
+    digest: str
+
+
+class RawWriter:
+    """Collects the events of one vehicle-day, in bounded memory, until `replace` or `discard`.
+
+    An event is kept once, whether it comes again under its id or under its content.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._staged = store.stage()
+        self._writer = pq.ParquetWriter(
+            self._staged, _SCHEMA, compression="zstd", use_dictionary=["origin"], write_page_checksum=True
+        )
+        self._digest = hashlib.blake2b(digest_size=16)
+        self._known: set[str] = set()
+        self._rows: list[tuple[Event, str]] = []
+        self._buffered = 0
+        self.received = 0
+        self.held = 0
+
+    def add(self, events: Iterable[Event], origin: str) -> int:
+        """Take events in; returns how many of them were new."""
+        new = 0
+        for event in events:
+            self.received += 1
+            names = {event.event_id, event.content_id or event.event_id}
+            if not self._known.isdisjoint(names):
+                continue
+            self._known |= names
+            self._rows.append((event, origin))
+            self._buffered += len(event.payload)
+            self._digest.update(b"%d:%d:" % (len(event.event_id), len(event.payload)))
+            self._digest.update(event.event_id.encode("utf-8", "surrogatepass") + event.payload)
+            new += 1
+            if self._buffered >= _BUFFER_BYTES:
+                self._flush()
+        self.held += new
+        return new
+
+    def replace(self, coverage: Coverage) -> None:
+        """Publish what was collected as the unit of the vehicle-day that the record names."""
+        self._flush()
+        record = msgspec.json.encode(coverage)
+        self._digest.update(record)
+        self._writer.add_key_value_metadata({COVERAGE_KEY: record, _DIGEST_KEY: self._digest.hexdigest().encode()})
+        self._writer.close()
+        self._store.publish(self._staged, layout.raw_file(coverage.vehicle_id, coverage.date))
+
+    def discard(self) -> None:
+        """Drop what was collected."""
+        self._writer.close()
+        self._store.discard(self._staged)
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        events = [event for event, _ in self._rows]
+        columns = [
+            pa.array([event.event_id for event in events], pa.string()),
+            pa.array([event.timestamp_us for event in events], pa.int64()).cast(INSTANT),
+            pa.array([event.content_id for event in events], pa.string()),
+            pa.array([origin for _, origin in self._rows], pa.string()),
+            pa.array([event.payload for event in events], pa.binary()),
+        ]
+        try:
+            self._writer.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
+        except OSError as error:
+            raise WarehouseError(
+                f"cannot write to the warehouse {self._store.root} ({error.strerror or error}); "
+                "make room there, then run it again."
+            ) from error
+        self._rows, self._buffered = [], 0
+
+
+def find_unit(store: Store, vehicle_id: str, day: date) -> RawUnit | None:
+    """The unit of a vehicle-day, or None where nothing is held of it.
+
+    Raises:
+        WarehouseError: the file is there but damaged.
+    """
+    name = layout.raw_file(vehicle_id, day)
+    return _unit(store, name) if store.exists(name) else None
+
+
+def units_of(store: Store, day: date) -> list[RawUnit]:
+    """Every unit of a day, in the order of vehicle ids."""
+    folder = layout.raw_folder(day)
+    units = [_unit(store, f"{folder}/{name}") for name in store.names(folder) if name.endswith(".parquet")]
+    return sorted(units, key=lambda unit: unit.coverage.vehicle_id)
+
+
+def days_held(store: Store) -> list[date]:
+    """The days of which any raw unit is held, in order."""
+    days = (layout.day_of_folder(name) for name in store.names("raw"))
+    return sorted(day for day in days if day is not None)
+
+
+def events_of(store: Store, unit: RawUnit) -> Iterator[tuple[str, list[Event]]]:
+    """The events of a unit in batches as they were written, each batch with its origin.
+
+    Raises:
+        WarehouseError: the file is damaged.
+    """
+    try:
+        with store.open(unit.name) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
+            for batch in file.iter_batches(batch_size=4096):
+                yield from _by_origin(batch)
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(store, unit.name, error) from error
+
+
+def _by_origin(batch: pa.RecordBatch) -> Iterator[tuple[str, list[Event]]]:
+    events = [
+        Event(event_id, stamp, payload, content_id)
+        for event_id, stamp, payload, content_id in zip(
+            batch.column("event_id").to_pylist(),
+            batch.column("timestamp").cast(pa.int64()).to_pylist(),
+            batch.column("payload").to_pylist(),
+            batch.column("content_id").to_pylist(),
+            strict=True,
+        )
+    ]
+    origins = batch.column("origin").to_pylist()
+    start = 0
+    for end in range(1, len(events) + 1):
+        if end == len(events) or origins[end] != origins[start]:
+            yield origins[start], events[start:end]
+            start = end
+
+
+def _unit(store: Store, name: str) -> RawUnit:
+    try:
+        with store.open(name) as source:
+            footer = pq.read_metadata(source).metadata
+        return RawUnit(name, msgspec.json.decode(footer[COVERAGE_KEY], type=Coverage), footer[_DIGEST_KEY].decode())
+    except (OSError, pa.ArrowException, KeyError, TypeError, msgspec.MsgspecError) as error:
+        raise _damaged(store, name, error) from error
+
+
+def _damaged(store: Store, name: str, error: Exception) -> WarehouseError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return WarehouseError(f"{store.root}/{name} is damaged ({reason}); move it away and run sync for that day again.")

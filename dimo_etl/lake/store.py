@@ -1,0 +1,179 @@
+"""The one place that writes files of the warehouse.
+
+Promise: a file appears under its name whole and on disk, or not at all. It is written under `.tmp/`, where no
+reader's glob matches, synced, renamed, and its folder synced. What a killed process left under `.tmp/` is removed by
+the next process that writes. An object store takes the same path: staged on local disk, then put in one request,
+which object stores make atomic.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator  # noqa: TC003
+from pathlib import Path
+from urllib.parse import quote
+
+import pyarrow as pa
+from filelock import FileLock, Timeout
+from pyarrow import fs
+
+from dimo_etl.errors import ConfigError, WarehouseError
+
+
+class Store:
+    """The files below a warehouse's root, named by relative paths with `/`.
+
+    Args:
+        root: an absolute folder, or an address that pyarrow.fs understands (`s3://…`, `gs://…`).
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.is_local = "://" not in root
+        if self.is_local:
+            self._fs: fs.FileSystem = fs.LocalFileSystem()
+            self._base = root
+            self._scratch_home = Path(root)
+        else:
+            try:
+                self._fs, self._base = fs.FileSystem.from_uri(root)
+            except (pa.ArrowException, OSError) as error:
+                raise ConfigError(f"DIMO_WAREHOUSE {root!r} cannot be opened: {_first_line(error)}.") from error
+            self._scratch_home = Path(tempfile.gettempdir()) / f"dimo-etl-{quote(root, safe='')[-80:]}"
+        self._scratch: Path | None = None
+        self._scratch_lock: FileLock | None = None
+
+    def stage(self) -> Path:
+        """An empty private file to write to before `publish`; it is removed if this process dies."""
+        with self._explained("write to"):
+            path = self._scratch_folder() / secrets.token_hex(8)
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        return path
+
+    def publish(self, staged: Path, name: str) -> None:
+        """Move a staged file to its name, replacing what was there, so that no crash leaves anything between."""
+        with self._explained(f"write {name} in"):
+            if self.is_local:
+                target = Path(self._base, name)
+                self._make_folder(target.parent)
+                _sync(staged)
+                staged.replace(target)
+                _sync(target.parent)
+            else:
+                fs.copy_files(str(staged), f"{self._base}/{name}", fs.LocalFileSystem(), self._fs)
+                staged.unlink()
+
+    def discard(self, staged: Path) -> None:
+        """Remove a staged file that will not be published."""
+        staged.unlink(missing_ok=True)
+
+    def remove(self, name: str) -> None:
+        """Remove a file; nothing happens where there is none."""
+        with self._explained(f"remove {name} from"):
+            if not self.exists(name):
+                return
+            self._fs.delete_file(f"{self._base}/{name}")
+            if self.is_local:
+                _sync(Path(self._base, name).parent)
+
+    def exists(self, name: str) -> bool:
+        """Whether a file of that name is there."""
+        return bool(self._fs.get_file_info(f"{self._base}/{name}").type == fs.FileType.File)
+
+    def names(self, folder: str) -> list[str]:
+        """The names of the files and folders directly in a folder, sorted; none where it does not exist."""
+        selector = fs.FileSelector(f"{self._base}/{folder}", allow_not_found=True)
+        with self._explained(f"list {folder} in"):
+            return sorted(info.base_name for info in self._fs.get_file_info(selector))
+
+    def open(self, name: str) -> pa.NativeFile:
+        """A file opened for reading at any position."""
+        return self._fs.open_input_file(f"{self._base}/{name}")
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Keep other processes of this machine out while a file is read, changed and published.
+
+        The lock is the operating system's, on an open file: a killed process leaves none behind.
+        """
+        with self._explained("lock"):
+            folder = self._scratch_home / ".locks"
+            self._make_folder(folder)
+            lock = FileLock(folder / quote(name, safe="="), mode=0o600, thread_local=False)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def close(self) -> None:
+        """Give up the scratch folder of this process."""
+        if self._scratch is not None and self._scratch_lock is not None:
+            self._scratch_lock.release()
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _scratch_folder(self) -> Path:
+        """This store's own folder under `.tmp/`, held by a lock for as long as the process lives."""
+        if self._scratch is not None:
+            return self._scratch
+        with self.lock("tmp"):
+            home = self._scratch_home / ".tmp"
+            self._make_folder(home)
+            _sweep(home)
+            folder = home / f"{os.getpid()}-{secrets.token_hex(4)}"
+            folder.mkdir(mode=0o700)
+            self._scratch_lock = FileLock(folder / "lock", mode=0o600, thread_local=False)
+            self._scratch_lock.acquire()
+            self._scratch = folder
+        return folder
+
+    def _make_folder(self, folder: Path) -> None:
+        missing = [part for part in (folder, *folder.parents) if not part.exists()]
+        for part in reversed(missing):
+            part.mkdir(mode=0o700, exist_ok=True)
+            _sync(part.parent)
+
+    @contextlib.contextmanager
+    def _explained(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            why = error.strerror or _first_line(error)
+            raise WarehouseError(
+                f"cannot {doing} the warehouse {self.root} ({why}); make room there or allow writing, then run it again."
+            ) from error
+
+
+def _sweep(home: Path) -> None:
+    """Remove the scratch folders of processes that are gone: those whose lock nobody holds."""
+    for folder in home.iterdir():
+        lock = FileLock(folder / "lock", mode=0o600)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        lock.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
