@@ -1,0 +1,116 @@
+"""The history endpoint of the Device Data API: what it says of a window, and the events it gives for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dimo_etl.api.hits import Hit, Hits, read_hits
+from dimo_etl.api.messages import DEVICE_DATA, Answer, HttpRefusedError, Request, Response
+from dimo_etl.errors import RequestRefusedError, VehicleRefusedError
+from dimo_etl.model import Window, rfc3339_ms
+
+if TYPE_CHECKING:
+    from dimo_etl.api.exchange import VehicleToken, VehicleTokens
+    from dimo_etl.api.transport import Transport
+    from dimo_etl.config import Settings
+
+# A token refused right after its renewal is not refused for its age.
+_RENEWALS = 3
+# The service caches for two minutes, partial answers and samples included; this passes the cache by.
+_REFRESH = {"refresh": "true"}
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One answer of the history endpoint: up to 1,000 events of a window, drawn at random where there are more.
+
+    Attributes:
+        window: the window that was asked for.
+        total: events the service counts in it.
+        exact: whether `total` is the number; if not, there are at least so many.
+        hits: the events given, in no order.
+        requests: history requests spent, retries included.
+        privileges: those of the token, which decide what the events show.
+        size_bytes: size of the answer, decompressed.
+    """
+
+    window: Window
+    total: int
+    exact: bool
+    hits: tuple[Hit, ...] = field(repr=False)
+    requests: int
+    privileges: tuple[int, ...]
+    size_bytes: int
+
+
+class DeviceData:
+    """The Device Data API, for any number of threads."""
+
+    def __init__(self, transport: Transport, tokens: VehicleTokens, settings: Settings) -> None:
+        self._transport = transport
+        self._tokens = tokens
+        self._base = settings.device_data_url
+
+    def history(self, token_id: int, window: Window, *, refresh: bool = False) -> Draw:
+        """Ask for the events of a window, both ends included.
+
+        Args:
+            token_id: the vehicle.
+            window: milliseconds since the epoch.
+            refresh: whether to pass the service's cache by.
+
+        Raises:
+            VehicleRefusedError: there is no such vehicle, or it does not share its history with this licence.
+            AuthError: the developer token is refused.
+            RequestRefusedError: the request itself is refused.
+            ServiceError: no usable answer after every retry.
+        """
+        token = self._tokens.get(token_id)
+        spent = renewals = 0
+        while True:
+            try:
+                answer = self._asked(token_id, window, token, refresh=refresh)
+            except HttpRefusedError as refused:
+                spent += refused.requests
+                if refused.status != 401 or renewals == _RENEWALS:
+                    raise _refusal(refused) from refused
+                renewals += 1
+                token = self._tokens.renew(token_id, token.text)
+                continue
+            found, size = answer.value
+            return Draw(
+                window=window,
+                total=found.total,
+                exact=found.exact,
+                hits=found.hits,
+                requests=spent + answer.requests,
+                privileges=token.privileges,
+                size_bytes=size,
+            )
+
+    def _asked(self, token_id: int, window: Window, token: VehicleToken, *, refresh: bool) -> Answer[tuple[Hits, int]]:
+        # Both ends carry their milliseconds, since a server rounds a bare second up or down to fill it.
+        span = {"startDate": rfc3339_ms(window.start_ms), "endDate": rfc3339_ms(window.end_ms)}
+        request = Request(
+            service=DEVICE_DATA,
+            about=f"the history of vehicle {token_id}, {window}",
+            method="GET",
+            url=f"{self._base}/v1/vehicle/{token_id}/history",
+            params=span | _REFRESH if refresh else span,
+            retry_params=_REFRESH,
+            bearer=token.text,
+        )
+        return self._transport.call(request, _read)
+
+
+def _read(response: Response) -> tuple[Hits, int]:
+    return read_hits(response.body), len(response.body)
+
+
+def _refusal(refused: HttpRefusedError) -> Exception:
+    # The web framework's own 404 is about the address, the service's are about the vehicle.
+    no_such_route = refused.status == 404 and refused.message.startswith("Cannot GET")
+    if refused.status in (401, 403, 404) and not no_such_route:
+        return VehicleRefusedError(f"{refused}; check that it shares its history with this licence.")
+    return RequestRefusedError(f"{refused}; check DIMO_DEVICE_DATA_URL and the dates.")

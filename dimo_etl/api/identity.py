@@ -1,0 +1,231 @@
+"""The identity API: which vehicles are shared with the licence, what they are, and which privileges they grant."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import msgspec
+
+from dimo_etl.api.decode import decoded
+from dimo_etl.api.messages import IDENTITY, HttpRefusedError, Request, Response, UnusableResponseError
+from dimo_etl.api.text import printable
+from dimo_etl.errors import ConfigError, RequestRefusedError, ServiceError
+from dimo_etl.model import Vehicle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dimo_etl.api.transport import Transport
+    from dimo_etl.config import Settings
+
+T = TypeVar("T")
+_FIELDS = """
+fragment fields on Vehicle {
+  tokenId
+  definition { make model year }
+  sacds(first: 100) { nodes { grantee permissions expiresAt } }
+}
+"""
+_SHARED = (
+    """
+query SharedVehicles($licence: Address!, $after: String) {
+  vehicles(first: 100, after: $after, filterBy: {privileged: $licence}) {
+    pageInfo { hasNextPage endCursor }
+    nodes { ...fields }
+  }
+}
+"""
+    + _FIELDS
+)
+_ONE = "query OneVehicle($tokenId: Int!) { vehicle(tokenId: $tokenId) { ...fields } }" + _FIELDS
+# Error codes that say the request is wrong; any other error under a 200 may pass.
+_PERMANENT_CODES = frozenset(
+    {
+        "BAD_REQUEST",
+        "BAD_USER_INPUT",
+        "FORBIDDEN",
+        "GRAPHQL_PARSE_FAILED",
+        "GRAPHQL_VALIDATION_FAILED",
+        "UNAUTHORIZED",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedVehicle:
+    """A vehicle, and the privileges that its owner granted the licence.
+
+    Owned vehicles and classic privileges do not show in `granted`: an empty set is no proof that nothing is shared.
+    """
+
+    vehicle: Vehicle
+    granted: frozenset[int]
+
+
+class _Sacd(msgspec.Struct):
+    grantee: str
+    permissions: str
+    expires_at: str | None = msgspec.field(name="expiresAt", default=None)
+
+
+class _Nodes(msgspec.Struct, Generic[T]):
+    nodes: list[T] = []
+
+
+class _Definition(msgspec.Struct):
+    make: str | None = None
+    model: str | None = None
+    year: int | None = None
+
+
+class _Vehicle(msgspec.Struct):
+    token_id: int = msgspec.field(name="tokenId")
+    definition: _Definition | None = None
+    sacds: _Nodes[_Sacd] | None = None
+
+
+class _PageInfo(msgspec.Struct):
+    has_next_page: bool = msgspec.field(name="hasNextPage")
+    end_cursor: str | None = msgspec.field(name="endCursor", default=None)
+
+
+class _Page(msgspec.Struct):
+    page_info: _PageInfo = msgspec.field(name="pageInfo")
+    nodes: list[_Vehicle]
+
+
+class _SharedData(msgspec.Struct):
+    vehicles: _Page
+
+
+class _OneData(msgspec.Struct):
+    vehicle: _Vehicle | None
+
+
+class _Extensions(msgspec.Struct):
+    code: str | None = None
+
+
+class _Error(msgspec.Struct):
+    message: str
+    extensions: _Extensions | None = None
+
+
+class _Reply(msgspec.Struct):
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    errors: list[_Error] | None = None
+
+
+def shared_vehicles(transport: Transport, settings: Settings) -> list[SharedVehicle]:
+    """Every vehicle shared with the licence, by token id.
+
+    Raises:
+        ConfigError: no licence is set.
+        RequestRefusedError: the service says that the query is wrong.
+        ServiceError: no usable answer after every retry, or pages that do not end.
+    """
+    licence = settings.client_id
+    if licence is None:
+        raise ConfigError("Whose vehicles is not known: set DIMO_CLIENT_ID, or name vehicles in DIMO_VEHICLES.")
+    found: dict[int, SharedVehicle] = {}
+    seen: set[str | None] = set()
+    cursor: str | None = None
+    while True:
+        variables = {"licence": licence, "after": cursor}
+        data = _asked(transport, settings, "the shared vehicles", _SHARED, variables, _SharedData)
+        if data is None:
+            raise ServiceError("The identity API knows no vehicles of this licence; check DIMO_CLIENT_ID.")
+        for vehicle in data.vehicles.nodes:
+            found[vehicle.token_id] = _shared(vehicle, licence)
+        seen.add(cursor)
+        cursor = data.vehicles.page_info.end_cursor
+        if not data.vehicles.page_info.has_next_page:
+            return [found[token_id] for token_id in sorted(found)]
+        if cursor is None or cursor in seen:
+            raise ServiceError("The identity API gives the same page again and again; try again later.")
+
+
+def vehicle(transport: Transport, settings: Settings, token_id: int) -> SharedVehicle | None:
+    """One vehicle, or None where no such vehicle exists.
+
+    Raises:
+        RequestRefusedError: the service says that the query is wrong.
+        ServiceError: no usable answer after every retry.
+    """
+    data = _asked(transport, settings, f"vehicle {token_id}", _ONE, {"tokenId": token_id}, _OneData)
+    return _shared(data.vehicle, settings.client_id) if data and data.vehicle else None
+
+
+def granted_privileges(permissions: str) -> frozenset[int]:
+    """The privileges in a SACD's permissions: hexadecimal, two bits each, granted where both are set."""
+    try:
+        bits = int(permissions, 16)
+    except ValueError:
+        return frozenset()
+    return frozenset(n for n in range(1, 128) if bits >> 2 * n & 3 == 3)
+
+
+def _shared(found: _Vehicle, licence: str | None) -> SharedVehicle:
+    definition = found.definition or _Definition()
+    sacds = found.sacds.nodes if found.sacds else []
+    ours = [sacd for sacd in sacds if licence and sacd.grantee.lower() == licence.lower() and _holds(sacd)]
+    granted = frozenset[int]().union(*(granted_privileges(sacd.permissions) for sacd in ours))
+    named = Vehicle(
+        vehicle_id=str(found.token_id),
+        token_id=found.token_id,
+        make=definition.make or None,
+        model=definition.model or None,
+        year=definition.year or None,
+    )
+    return SharedVehicle(named, granted)
+
+
+def _holds(sacd: _Sacd) -> bool:
+    if sacd.expires_at is None:
+        return True
+    try:
+        return datetime.fromisoformat(sacd.expires_at).timestamp() > time.time()
+    except ValueError:
+        # What is granted only chooses which token is asked for first, so a doubt costs one request at most.
+        return False
+
+
+def _asked(
+    transport: Transport,
+    settings: Settings,
+    about: str,
+    query: str,
+    variables: Mapping[str, str | int | None],
+    kind: type[T],
+) -> T | None:
+    """The data of a query; None where the service says NOT_FOUND."""
+    request = Request(
+        service=IDENTITY,
+        about=about,
+        method="POST",
+        url=f"{settings.identity_url}/query",
+        content=msgspec.json.encode({"query": query, "variables": variables}),
+        content_type="application/json",
+    )
+    try:
+        return transport.call(request, lambda response: _data(response, kind)).value
+    except HttpRefusedError as refused:
+        raise RequestRefusedError(f"{refused}; check DIMO_IDENTITY_URL and DIMO_CLIENT_ID.") from refused
+
+
+def _data(response: Response, kind: type[T]) -> T | None:
+    reply = decoded(response.body, _Reply)
+    if not reply.errors:
+        return decoded(bytes(reply.data), kind)
+    error = reply.errors[0]
+    code = error.extensions.code if error.extensions else None
+    if code == "NOT_FOUND":
+        return None
+    if code in _PERMANENT_CODES:
+        words = printable(error.message)
+        raise RequestRefusedError(f"The identity API refused the query ({words}); check DIMO_CLIENT_ID.")
+    # GraphQL answers 200 for failures too.
+    raise UnusableResponseError(error.message)

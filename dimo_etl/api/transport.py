@@ -1,0 +1,244 @@
+"""The one place that sends requests: bounded in time, bytes, number and rate, and patient with what may pass.
+
+Redirects are never followed, so credentials go to the configured host and nowhere else. Neither headers, bodies nor
+queries appear in logs or errors. A wait for the next bytes ends after `read_seconds`, a body after `answer_seconds`,
+headers at 100 kB (h11's bound).
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+import httpx
+
+from dimo_etl.api.body import ACCEPT_ENCODING, BodyTooLargeError, read_body
+from dimo_etl.api.failures import BUSY, LATER, wire_failure
+from dimo_etl.api.messages import Answer, HttpRefusedError, Response, TransientError, UnusableResponseError
+from dimo_etl.api.ratelimit import RateLimiter
+from dimo_etl.api.retry import BUSY_STATUSES, RetryPolicy, is_transient, retry_after_seconds
+from dimo_etl.api.text import printable, server_words
+from dimo_etl.errors import ConfigError, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from dimo_etl.api.messages import Request
+    from dimo_etl.config import Settings
+
+T = TypeVar("T")
+_log = logging.getLogger("dimo_etl.api")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of one attempt: seconds for each step, and bytes of the decompressed body."""
+
+    connect_seconds: float = 10.0
+    read_seconds: float = 30.0
+    write_seconds: float = 30.0
+    answer_seconds: float = 120.0
+    body_bytes: int = 64 * 1024 * 1024
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Transport:
+    """Sends requests for any number of threads over one pool of connections.
+
+    Args:
+        concurrency: requests in flight at once.
+        limiter: requests a second; None for no limit.
+        policy: how a request is repeated.
+        limits: the bounds of each attempt.
+        sleep: waits for seconds.
+        clock: seconds of a clock that never goes back.
+        now: the time, for a Retry-After that is a date.
+        uniform: random numbers of [0, 1).
+    """
+
+    def __init__(
+        self,
+        *,
+        concurrency: int,
+        limiter: RateLimiter | None = None,
+        policy: RetryPolicy | None = None,
+        limits: Limits | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = _now,
+        uniform: Callable[[], float] = random.random,
+    ) -> None:
+        self._limiter = limiter
+        self._policy = policy or RetryPolicy()
+        self._limits = limits or Limits()
+        self._sleep, self._clock, self._now, self._uniform = sleep, clock, now, uniform
+        self._in_flight = threading.BoundedSemaphore(concurrency)
+        self._counting = threading.Lock()
+        self._requests = self._retries = 0
+        self._client = _client(concurrency, self._limits)
+
+    @classmethod
+    def for_settings(cls, settings: Settings) -> Transport:
+        """The transport that the settings ask for."""
+        limiter = RateLimiter(settings.max_rps) if settings.max_rps else None
+        return cls(concurrency=settings.concurrency, limiter=limiter)
+
+    def __enter__(self) -> Transport:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far, retries included."""
+        return self._requests
+
+    @property
+    def retries(self) -> int:
+        """Requests sent so far that repeated an earlier one."""
+        return self._retries
+
+    def call(self, request: Request, parse: Callable[[Response], T]) -> Answer[T]:
+        """Send a request until it is answered.
+
+        Args:
+            request: what to send.
+            parse: turns a 200 into a value, or raises `UnusableResponseError`, which is retried like a 503.
+
+        Raises:
+            HttpRefusedError: the service refused it for good (3xx, 4xx).
+            ServiceError: no usable answer after every attempt, or one that is too large.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                response = self._send(request, retry=attempt > 1)
+                return Answer(_value(request, response, parse, self._now()), attempt)
+            except HttpRefusedError as refused:
+                refused.requests = attempt
+                raise
+            except BodyTooLargeError:
+                size = f"{self._limits.body_bytes / 2**20:g} MiB"
+                sentence = f"{_subject(request)} answered with more than {size} when asked for {request.about}"
+                raise ServiceError(f"{sentence}; ask for less at once.") from None
+            except TransientError as failure:
+                self._wait(request, failure, attempt)
+
+    def _send(self, request: Request, *, retry: bool) -> Response:
+        """One attempt."""
+        with self._in_flight:
+            if self._limiter:
+                self._limiter.wait(_host(request))
+            with self._counting:
+                self._requests += 1
+                self._retries += retry
+            try:
+                return self._exchange(request, retry=retry)
+            except httpx.TransportError as error:
+                raise wire_failure(request, error) from error
+
+    def _exchange(self, request: Request, *, retry: bool) -> Response:
+        # httpx.Headers, unlike a dict, hides the credentials in its repr.
+        headers = httpx.Headers()
+        if request.content_type:
+            headers["Content-Type"] = request.content_type
+        if request.bearer:
+            headers["Authorization"] = f"Bearer {request.bearer.reveal()}"
+        deadline = self._clock() + self._limits.answer_seconds
+        with self._client.stream(
+            request.method,
+            request.url,
+            params={**request.params, **(request.retry_params if retry else {})} or None,
+            headers=headers,
+            content=request.content,
+        ) as response:
+            body = read_body(
+                response.iter_raw(),
+                response.headers.get("content-encoding", ""),
+                max_bytes=self._limits.body_bytes,
+                overdue=lambda: self._clock() > deadline,
+            )
+            return Response(response.status_code, response.headers, body)
+
+    def _wait(self, request: Request, failure: TransientError, attempt: int) -> None:
+        """Sleep before the next attempt, or raise where there is none.
+
+        Raises:
+            ServiceError: this was the last attempt, or the service asks for a longer wait than the policy obeys.
+        """
+        told = f"{_subject(request)} {failure.what}"
+        asked = failure.retry_after
+        if asked is not None and asked > self._policy.longest_asked_seconds:
+            raise ServiceError(f"{told} and asks to wait {asked:.0f} s; run this again after that time.") from failure
+        if attempt >= self._policy.attempts:
+            tries = f"after {attempt} tries" if attempt > 1 else "at the only try"
+            raise ServiceError(f"{told} {tries} to get {request.about}; {failure.advice}.") from failure
+        seconds = self._policy.wait_seconds(attempt, asked, self._uniform())
+        level = logging.INFO if attempt < 3 else logging.WARNING
+        _log.log(level, "%s when asked for %s; trying again in %.1f s", told, request.about, seconds)
+        self._sleep(seconds)
+
+
+def _client(concurrency: int, limits: Limits) -> httpx.Client:
+    http_log = logging.getLogger("httpx")
+    if http_log.level == logging.NOTSET:
+        # httpx tells each request at INFO; what a user wants to see are the retries.
+        http_log.setLevel(logging.WARNING)
+    try:
+        return httpx.Client(
+            headers={"User-Agent": "dimo-etl", "Accept-Encoding": ACCEPT_ENCODING},
+            timeout=httpx.Timeout(
+                connect=limits.connect_seconds,
+                read=limits.read_seconds,
+                write=limits.write_seconds,
+                pool=limits.answer_seconds,
+            ),
+            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+            follow_redirects=False,
+        )
+    except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
+        # The text of the error may hold a proxy's password.
+        raise ConfigError(
+            f"No HTTP client can be made ({type(error).__name__}); check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, "
+            "SSL_CERT_FILE and SSL_CERT_DIR."
+        ) from None
+
+
+def _value(request: Request, response: Response, parse: Callable[[Response], T], now: datetime) -> T:
+    """What an answer means: a value, a refusal, or a failure that may pass."""
+    status = response.status
+    if status == 200:
+        try:
+            return parse(response)
+        except UnusableResponseError as error:
+            why = printable(str(error), request.bearer)
+            raise TransientError(f"gave no usable answer ({why})", LATER) from error
+    if 300 <= status < 400:
+        raise HttpRefusedError(request, status, "a redirect, which is not followed")
+    words = server_words(response.body, request.bearer)
+    if 400 <= status < 500 and not is_transient(status):
+        raise HttpRefusedError(request, status, words)
+    what = f"answered {status} ({words})" if words else f"answered {status}"
+    advice = BUSY if status in BUSY_STATUSES else LATER
+    raise TransientError(what, advice, retry_after_seconds(response.headers, now))
+
+
+def _host(request: Request) -> str:
+    return httpx.URL(request.url).netloc.decode("ascii")
+
+
+def _subject(request: Request) -> str:
+    return f"The {request.service.name} at {httpx.URL(request.url).scheme}://{_host(request)}"

@@ -1,0 +1,1 @@
+"""Each rule of the HTTP layer against real servers on the loopback."""
