@@ -26,7 +26,19 @@ class RequestRefusedError(DimoError):
 
 
 class ServiceError(DimoError):
-    """A service could not be reached or did not answer properly after every retry."""
+    """A service could not be reached or did not answer properly after every retry.
+
+    Attributes:
+        requests: the requests it took to learn that.
+    """
+
+    def __init__(self, message: str, requests: int = 0) -> None:
+        super().__init__(message)
+        self.requests = requests
+
+
+class ServiceDownError(DimoError):
+    """A service failed so often in a row that asking on would only harm; nothing more is asked of it."""
 
 
 class WarehouseError(DimoError):

@@ -9,9 +9,9 @@ A unit is a Parquet file: one row an event, the coverage record and a digest of 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator  # noqa: TC003
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date  # noqa: TC003
+from datetime import date
 
 import msgspec
 import pyarrow as pa
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from dimo_etl.coverage import Coverage
 from dimo_etl.errors import WarehouseError
 from dimo_etl.lake import layout
-from dimo_etl.lake.store import Store  # noqa: TC001
+from dimo_etl.lake.store import Store
 from dimo_etl.model import Event
 from dimo_etl.schema import COVERAGE_KEY, INSTANT
 
@@ -61,20 +61,26 @@ class RawWriter:
         )
         self._digest = hashlib.blake2b(digest_size=16)
         self._known: set[str] = set()
+        self._contents: set[str] = set()
         self._rows: list[tuple[Event, str]] = []
         self._buffered = 0
         self.received = 0
-        self.held = 0
+        self.held = {FROM_SERVICE: 0, FROM_FILE: 0}
 
     def add(self, events: Iterable[Event], origin: str) -> int:
-        """Take events in; returns how many of them were new."""
+        """Take documents in; returns how many of them were events not held yet.
+
+        The service tells documents apart by their ids. A document from a file may have lost the id the service gives
+        it, so it is also recognised by its content.
+        """
         new = 0
         for event in events:
             self.received += 1
-            names = {event.event_id, event.content_id or event.event_id}
-            if not self._known.isdisjoint(names):
+            if event.event_id in self._known or (origin == FROM_FILE and event.content_id in self._contents):
                 continue
-            self._known |= names
+            self._known.add(event.event_id)
+            if event.content_id is not None:
+                self._contents.add(event.content_id)
             self._rows.append((event, origin))
             self._buffered += len(event.payload)
             self._digest.update(b"%d:%d:" % (len(event.event_id), len(event.payload)))
@@ -82,8 +88,13 @@ class RawWriter:
             new += 1
             if self._buffered >= _BUFFER_BYTES:
                 self._flush()
-        self.held += new
+        self.held[origin] += new
         return new
+
+    def keep(self, events: Iterable[Event], origin: str) -> None:
+        """Take over events held before; those that came again are not counted as received twice."""
+        before = self.received
+        self.received = before + self.add(events, origin)
 
     def replace(self, coverage: Coverage) -> None:
         """Publish what was collected as the unit of the vehicle-day that the record names."""

@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator  # noqa: TC003
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -151,7 +151,7 @@ class Store:
         except OSError as error:
             why = error.strerror or _first_line(error)
             raise WarehouseError(
-                f"cannot {doing} the warehouse {self.root} ({why}); make room there or allow writing, then run it again."
+                f"cannot {doing} the warehouse {self.root} ({why}); make room or allow writing there, then run again."
             ) from error
 
 

@@ -1,0 +1,1 @@
+"""From documents as received to rows of `signals`, leaf by leaf, losing nothing."""

@@ -1,0 +1,272 @@
+"""The days of a fleet, from the service into raw units, with a coverage record for each vehicle-day.
+
+Promise: whatever happens to one vehicle-day is written into its record and never stops another. Only what makes every
+further request pointless ends a fetch: refused credentials, a warehouse that cannot be written, a service that is down.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from dimo_etl.api.device_data import Draw
+from dimo_etl.coverage import Coverage
+from dimo_etl.errors import DimoError, ServiceDownError, ServiceError, VehicleRefusedError
+from dimo_etl.history.complete import CompleteHistory, Piece
+from dimo_etl.lake.commit import commit_fetch
+from dimo_etl.lake.raw import FROM_SERVICE, RawWriter, find_unit
+from dimo_etl.lake.store import Store
+from dimo_etl.model import DAY_MS, Event, Vehicle, Window, day_of_us
+
+_log = logging.getLogger("dimo_etl.history")
+# So many answers in a row that failed after all their retries, from any vehicle, mean that the service is down.
+_DOWN_AFTER = 5
+
+
+class HistorySource(Protocol):
+    """Where draws of a vehicle's history come from."""
+
+    def history(self, token_id: int, window: Window, *, refresh: bool = False) -> Draw:
+        """One draw of a window; raises ServiceError, VehicleRefusedError or AuthError."""
+
+
+class Fetcher:
+    """Brings vehicle-days into the warehouse.
+
+    Args:
+        store: the warehouse's files.
+        source: the history endpoint.
+        concurrency: vehicles, and requests, under way at once.
+        now: the time, for the records.
+    """
+
+    def __init__(self, store: Store, source: HistorySource, *, concurrency: int, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._source = source
+        self._concurrency = concurrency
+        self._now = now
+        self._down = _Breaker(_DOWN_AFTER)
+
+    def fetch(self, vehicles: Sequence[Vehicle], days: Sequence[date], *, refresh: bool = False) -> list[Coverage]:
+        """Bring every day of every vehicle that is not yet proved complete.
+
+        Args:
+            vehicles: each with its token id.
+            days: UTC days in order, gaps allowed.
+            refresh: ask again for days that are already complete.
+
+        Returns:
+            A record for each vehicle-day, in no order; those already complete with the record they have.
+
+        Raises:
+            AuthError: the credentials are refused.
+            ServiceDownError: the service fails again and again.
+            WarehouseError: the warehouse cannot be read or written.
+        """
+        with (
+            ThreadPoolExecutor(self._concurrency, "dimo-request") as requests,
+            ThreadPoolExecutor(self._concurrency, "dimo-vehicle") as jobs,
+        ):
+            started = [jobs.submit(self._fetch_vehicle, vehicle, days, refresh, requests) for vehicle in vehicles]
+            try:
+                return [record for job in started for record in job.result()]
+            except BaseException:
+                self._down.stop()
+                jobs.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _fetch_vehicle(
+        self, vehicle: Vehicle, days: Sequence[date], refresh: bool, requests: Executor
+    ) -> list[Coverage]:
+        records: list[Coverage] = []
+        open_days: list[date] = []
+        asked_before = False
+        for day in days:
+            unit = find_unit(self._store, vehicle.vehicle_id, day)
+            if unit is not None and unit.coverage.complete and not refresh:
+                records.append(unit.coverage)
+            else:
+                open_days.append(day)
+                asked_before = asked_before or unit is not None
+        for run in _consecutive(open_days):
+            visit = _Visit(vehicle, self._source, self._down)
+            history = CompleteHistory(visit.ask, requests, ahead=self._concurrency, refresh=refresh or asked_before)
+            try:
+                for found in self._committed(visit, run, history.pieces(run)):
+                    records.append(found)
+                    run = run[1:]
+            except (VehicleRefusedError, ServiceError) as error:
+                _log.warning("vehicle %s, %s to %s: %s", vehicle.vehicle_id, run[0], run[-1], error)
+                records += [self._commit(visit, day, _Day(self._store), str(error)) for day in run]
+        return records
+
+    def _committed(self, visit: _Visit, run: Sequence[date], pieces: Iterator[Piece]) -> Iterator[Coverage]:
+        """Commit each day as soon as the pieces, which come in order, have passed it."""
+        under_way: dict[date, _Day] = {}
+        try:
+            for piece in pieces:
+                first, last = _day(piece.window.start_ms), _day(piece.window.end_ms)
+                for day in sorted(day for day in under_way if day < first):
+                    yield self._commit(visit, day, under_way.pop(day))
+                covered = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+                for day in covered:
+                    if day not in under_way:
+                        under_way[day] = _Day(self._store)
+                for day, events in _by_day(piece, covered).items():
+                    under_way[day].add(piece, events)
+            for day in run:
+                if day in under_way:
+                    yield self._commit(visit, day, under_way.pop(day))
+        finally:
+            for day_under_way in under_way.values():
+                day_under_way.writer.discard()
+
+    def _commit(self, visit: _Visit, day: date, found: _Day, failure: str | None = None) -> Coverage:
+        reasons = [*found.reasons, *([failure] if failure else [])]
+        record = Coverage(
+            vehicle_id=visit.vehicle.vehicle_id,
+            date=day,
+            origin=FROM_SERVICE,
+            expected_events=None if failure else found.expected(),
+            fetched_events=0,
+            complete=not reasons,
+            reason="; ".join(dict.fromkeys(reasons)) or None,
+            requests=visit.requests_of(day),
+            windows=found.windows,
+            privileges=visit.privileges,
+            fetched_at=self._now(),
+        )
+        return commit_fetch(self._store, found.writer, record)
+
+
+class _Day:
+    """A vehicle-day under way: its writer, and the sums of its pieces."""
+
+    def __init__(self, store: Store) -> None:
+        self.writer = RawWriter(store)
+        self.windows = 0
+        self.reasons: list[str] = []
+        self._expected: int | None = 0
+        self._documents = 0
+
+    def add(self, piece: Piece, events: list[Event]) -> None:
+        """Take in what a piece holds of this day."""
+        repeated = max(0, piece.received - len(piece.events)) if piece.events else 0
+        self.writer.add(sorted(events, key=lambda event: (event.timestamp_us or 0, event.event_id)), FROM_SERVICE)
+        self.writer.received += repeated if len(events) == len(piece.events) else 0
+        self.windows += 1
+        self._documents += len(events)
+        if piece.reason is not None:
+            self.reasons.append(piece.reason)
+            in_piece = piece.expected
+        else:
+            in_piece = len(events)
+        self._expected = None if self._expected is None or in_piece is None else self._expected + in_piece
+
+    def expected(self) -> int | None:
+        """Distinct events the service says exist: one that lies in two of its indices counts once."""
+        if self._expected is None:
+            return None
+        return self._expected - (self._documents - self.writer.held[FROM_SERVICE])
+
+
+class _Breaker:
+    """Counts answers that failed in a row, over all vehicles."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._stopped = False
+        self._last = ""
+
+    def stop(self) -> None:
+        """Let no vehicle ask any more: the fetch has ended."""
+        self._stopped = True
+
+    def check(self) -> None:
+        """Raise ServiceDownError where asking on is pointless."""
+        if self._stopped or self._failures >= self._limit:
+            raise ServiceDownError(f"The service is down: {self._last}" if self._last else "The fetch was stopped.")
+
+    def failed(self, error: ServiceError) -> None:
+        """Count a failure."""
+        with self._lock:
+            self._failures += 1
+            self._last = str(error)
+
+    def worked(self) -> None:
+        """Forget the failures before."""
+        with self._lock:
+            self._failures = 0
+
+
+class _Visit:
+    """Asks for one vehicle's windows, and counts the requests by the day they began with."""
+
+    def __init__(self, vehicle: Vehicle, source: HistorySource, breaker: _Breaker) -> None:
+        self.vehicle = vehicle
+        self.privileges: tuple[int, ...] | None = None
+        self._source = source
+        self._breaker = breaker
+        self._lock = threading.Lock()
+        self._requests: dict[date, int] = {}
+
+    def ask(self, window: Window, refresh: bool) -> Draw:
+        """One draw of a window."""
+        if self.vehicle.token_id is None:
+            raise VehicleRefusedError(
+                f"Vehicle {self.vehicle.vehicle_id} is named by its user device id, and its token id is not known; "
+                "name it by its token id."
+            )
+        self._breaker.check()
+        try:
+            draw = self._source.history(self.vehicle.token_id, window, refresh=refresh)
+        except ServiceError as error:
+            self._count(window, error.requests)
+            self._breaker.failed(error)
+            raise
+        self._breaker.worked()
+        self._count(window, draw.requests)
+        self.privileges = draw.privileges
+        return draw
+
+    def requests_of(self, day: date) -> int:
+        """Requests for windows that began on a day."""
+        with self._lock:
+            return self._requests.get(day, 0)
+
+    def _count(self, window: Window, requests: int) -> None:
+        day = _day(window.start_ms)
+        with self._lock:
+            self._requests[day] = self._requests.get(day, 0) + requests
+
+
+def _by_day(piece: Piece, covered: Sequence[date]) -> dict[date, list[Event]]:
+    """The events of a piece by the day they belong to; one without a time belongs to the day that was asked for."""
+    if len(covered) == 1:
+        return {covered[0]: list(piece.events)}
+    by_day: dict[date, list[Event]] = {day: [] for day in covered}
+    for event in piece.events:
+        if event.timestamp_us is None:
+            raise DimoError(f"an event without a time came in a window of several days: {event.event_id}")
+        by_day[day_of_us(event.timestamp_us)].append(event)
+    return by_day
+
+
+def _day(ms: int) -> date:
+    return date(1970, 1, 1) + timedelta(days=ms // DAY_MS)
+
+
+def _consecutive(days: Sequence[date]) -> list[list[date]]:
+    runs: list[list[date]] = []
+    for day in days:
+        if runs and day - runs[-1][-1] == timedelta(days=1):
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return runs
