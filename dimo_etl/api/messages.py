@@ -5,11 +5,11 @@ The three signals below never reach a user: each caller turns them into the erro
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from dimo_etl.config import Secret  # noqa: TC001
+from dimo_etl.config import Secret
 
 T = TypeVar("T")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import unicodedata
@@ -31,9 +32,9 @@ def server_words(body: bytes, bearer: Secret | None = None) -> str:
     """
     text = body[:_EXAMINED_BYTES].decode("utf-8", "replace")
     found = _json_message(text)
-    if found is None:
-        found = _TAG.sub(" ", _HIDDEN_ELEMENT.sub(" ", text))
-    return printable(found, bearer)
+    if found is None and text.lstrip().startswith("<"):
+        found = html.unescape(_TAG.sub(" ", _HIDDEN_ELEMENT.sub(" ", text)))
+    return printable(text if found is None else found, bearer)
 
 
 def printable(text: str, bearer: Secret | None = None) -> str:

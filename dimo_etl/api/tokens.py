@@ -62,6 +62,6 @@ def _claims(text: str) -> Mapping[str, object]:
 
 def _seconds(claims: Mapping[str, object], name: str) -> float | None:
     value = claims.get(name)
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 2**40:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**40:
         return float(value)
     return None
