@@ -1,0 +1,69 @@
+"""The services in one application, each below the prefix that the sandbox environment's addresses name.
+
+Left free: `/fetch-api` and `/telemetry-api`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from dimo_etl.sandbox import auth, exchange
+from dimo_etl.sandbox.auth import Auth
+from dimo_etl.sandbox.cache import ResponseCache
+from dimo_etl.sandbox.chance import chance
+from dimo_etl.sandbox.device_data import DeviceData
+from dimo_etl.sandbox.exchange import Exchange
+from dimo_etl.sandbox.front import Front, RequestLog
+from dimo_etl.sandbox.identity import Identity
+from dimo_etl.sandbox.tokens import DEVELOPER_LIFETIME_S, Issuer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dimo_etl.sandbox.faults import Faults
+    from dimo_etl.sandbox.fleet import Fleet
+
+
+def build_app(
+    fleet: Fleet,
+    faults: Faults,
+    requests: RequestLog,
+    clock: Callable[[], float],
+    *,
+    seed: int,
+    vehicle_token_lifetime_s: int,
+) -> Front:
+    """Every service of the sandbox as one ASGI application.
+
+    Args:
+        fleet: what the services know.
+        faults: what goes wrong.
+        requests: where every request is noted.
+        clock: seconds since the epoch, for tokens and the cache.
+        seed: fixes the draws of the searches.
+        vehicle_token_lifetime_s: how long a vehicle token is good for.
+    """
+    developers = Issuer(auth.ISSUER, DEVELOPER_LIFETIME_S, clock)
+    vehicles = Issuer(exchange.ISSUER, vehicle_token_lifetime_s, clock)
+    faults.on_expire(developers.expire_all)
+    faults.on_expire(vehicles.expire_all)
+    data = DeviceData(
+        fleet,
+        faults,
+        ResponseCache(clock),
+        chance(seed, "draws"),
+        developers=developers,
+        vehicles=vehicles,
+    )
+    services = Starlette(
+        routes=[
+            Mount("/auth", routes=Auth(developers, clock).routes()),
+            Mount("/token-exchange-api", routes=Exchange(fleet, developers, vehicles).routes()),
+            Mount("/device-data-api", routes=data.routes()),
+            Mount("/identity-api", routes=Identity(fleet).routes()),
+        ]
+    )
+    return Front(services, faults, requests)
