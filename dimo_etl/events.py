@@ -45,10 +45,15 @@ def read_event(payload: bytes, *, index_id: str | None = None) -> Event:
     Returns:
         The event. `content_id` is set where the document carries no id of its own.
     """
+    own_id: str | None
+    time: object
+    stamp: object
     try:
         head = _decode_head(payload)
         own_id, time = head.id, head.time
         stamp = head.data.timestamp if head.data is not None else None
+        if stamp is None and time is None:
+            own_id, time, stamp = _read_oddly_typed(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         own_id, time, stamp = _read_oddly_typed(payload)
     timestamp_us = to_us(stamp)
@@ -83,13 +88,12 @@ def vehicle_of(document: dict[str, object]) -> str | None:
     did = _DID_TOKEN.fullmatch(subject)
     if did:
         return str(int(did.group(1)))
-    return subject if _VEHICLE_NAME.fullmatch(subject) else None
+    return subject if is_vehicle_name(subject) else None
 
 
-def nested_value(data: dict[str, object]) -> object:
-    """The document's own time where `data.timestamp` is itself a value with source and timestamp."""
-    stamp = data.get("timestamp")
-    return stamp.get("value") if isinstance(stamp, dict) else stamp
+def is_vehicle_name(text: str) -> bool:
+    """Whether a text can name a vehicle of the lake."""
+    return _VEHICLE_NAME.fullmatch(text) is not None
 
 
 def _read_oddly_typed(payload: bytes) -> tuple[str | None, object, object]:
@@ -100,9 +104,22 @@ def _read_oddly_typed(payload: bytes) -> tuple[str | None, object, object]:
         return None, None, None
     if not isinstance(document, dict):
         return None, None, None
-    own_id, data = document.get("id"), document.get("data")
-    name = own_id if isinstance(own_id, str) else None
-    return name, document.get("time"), nested_value(data) if isinstance(data, dict) else None
+    own_id = document.get("id")
+    data = document.get("data", document)
+    stamp = _nested_time(data) if isinstance(data, dict) else None
+    return own_id if isinstance(own_id, str) else None, document.get("time"), stamp
+
+
+def _nested_time(data: dict[str, object]) -> object:
+    """The time of a document of values nested with source and timestamp: its own, else that of its newest value."""
+    stamp = data.get("timestamp")
+    if not isinstance(stamp, dict):
+        if stamp is not None:
+            return stamp
+        times = [to_us(value.get("timestamp")) for value in data.values() if isinstance(value, dict)]
+        newest = max((time for time in times if time is not None), default=None)
+        return None if newest is None else newest / 1000
+    return stamp.get("value")
 
 
 def _whole_numbers(value: object) -> object:

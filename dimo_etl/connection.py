@@ -1,0 +1,89 @@
+"""The services a run talks to, opened from the settings and closed with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from types import TracebackType
+
+from dimo_etl.api.auth import access_tokens
+from dimo_etl.api.device_data import DeviceData
+from dimo_etl.api.exchange import VehicleTokens
+from dimo_etl.api.identity import SharedVehicle, shared_vehicles
+from dimo_etl.api.transport import Transport
+from dimo_etl.config import Settings
+from dimo_etl.errors import DimoError, InputError
+from dimo_etl.model import Vehicle
+
+_log = logging.getLogger("dimo_etl")
+
+
+class Connection:
+    """A licence's way to its vehicles.
+
+    Attributes:
+        transport: counts the requests and retries sent.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.transport = Transport.for_settings(settings)
+
+    def vehicles(self) -> list[Vehicle]:
+        """The vehicles the settings name, else all that are shared with the licence, by id.
+
+        Raises:
+            ConfigError, ServiceError, RequestRefusedError: the listing is needed and not to be had.
+        """
+        named = self._settings.vehicles
+        if not named:
+            return [shared.vehicle for shared in self._shared()]
+        known: dict[str, Vehicle] = {}
+        if self._settings.client_id is not None:
+            try:
+                known = {shared.vehicle.vehicle_id: shared.vehicle for shared in self._shared()}
+            except DimoError as error:
+                # The vehicles are named already; the listing would only tell their makes.
+                _log.warning("the vehicles are taken as DIMO_VEHICLES names them: %s", error)
+        return sorted((known.get(name, _bare(name)) for name in named), key=lambda vehicle: vehicle.vehicle_id)
+
+    def history_of(self, vehicles: Sequence[Vehicle]) -> DeviceData:
+        """The history endpoint, with tokens for these vehicles."""
+        tokens = VehicleTokens(self.transport, access_tokens(self.transport, self._settings), self._settings)
+        return DeviceData(self.transport, tokens, self._settings)
+
+    def __enter__(self) -> Connection:
+        self.transport.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.transport.__exit__(kind, error, trace)
+
+    def _shared(self) -> list[SharedVehicle]:
+        return shared_vehicles(self.transport, self._settings)
+
+
+def choose(vehicles: Sequence[Vehicle], wanted: Sequence[str]) -> list[Vehicle]:
+    """The vehicles a user asked for by id; all of them where none was named.
+
+    Raises:
+        InputError: an id is not among the vehicles.
+    """
+    if not wanted:
+        return list(vehicles)
+    by_name = {vehicle.vehicle_id: vehicle for vehicle in vehicles}
+    by_name |= {vehicle.user_device_id: vehicle for vehicle in vehicles if vehicle.user_device_id}
+    unknown = [name for name in wanted if name not in by_name]
+    if unknown:
+        known = ", ".join(sorted(by_name)[:10]) or "none"
+        raise InputError(
+            f"vehicle {unknown[0]} is not among those shared with this licence (known: {known}); "
+            "check the id, or ask the owner to share it."
+        )
+    return list(dict.fromkeys(by_name[name] for name in wanted))
+
+
+def _bare(name: str) -> Vehicle:
+    return Vehicle(name, token_id=int(name)) if name.isdecimal() else Vehicle(name, user_device_id=name)
