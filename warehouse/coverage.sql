@@ -1,0 +1,58 @@
+-- coverage: what is known of each vehicle-day: what the service says exists, what is held, and whether that is proved.
+--
+-- Columns
+--   vehicle_id          token id in decimal, or user device id
+--   date                UTC day
+--   expected_events     distinct events the service says exist; null where nobody said
+--   fetched_events      distinct events held, of those the service counts
+--   complete            true: proved complete; false: known to be incomplete; null: unknown
+--   requests            history requests spent, retries included
+--   fetched_at          when the record was made, UTC
+--   origin              `device-data`, `import`, or `device-data+import`
+--   imported_events     distinct events held that came from a file and not from the service
+--   received_events     documents received, the same document twice counted twice
+--   kept_events         events whose values are in `signals`
+--   duplicate_events    documents that were the same event as another one
+--   quarantined_events  events that could not be understood; they are in `quarantine`
+--   reason              why it is not proved complete, in a sentence; null where it is
+--   windows             windows that tile the day
+--   privileges          the privileges the vehicle token had; null where no token was used
+--
+-- Rules
+--   received_events = kept_events + duplicate_events + quarantined_events, for every row.
+--   The records live in the footers of the day's signals file, so rows and their proof change by the same rename.
+--   A day nobody asked for has no row.
+CREATE VIEW coverage AS
+WITH footers AS (
+    SELECT decode(value) AS records
+    FROM ${footers}
+    WHERE key = 'dimo_etl.coverage'::BLOB
+),
+records AS (
+    SELECT unnest(from_json(records, '[{
+        "vehicle_id": "VARCHAR", "date": "DATE", "origin": "VARCHAR",
+        "expected_events": "BIGINT", "fetched_events": "BIGINT", "imported_events": "BIGINT",
+        "received_events": "BIGINT", "kept_events": "BIGINT", "duplicate_events": "BIGINT",
+        "quarantined_events": "BIGINT", "complete": "BOOLEAN", "reason": "VARCHAR", "requests": "BIGINT",
+        "windows": "BIGINT", "privileges": ["BIGINT"], "fetched_at": "TIMESTAMPTZ"
+    }]')) AS record
+    FROM footers
+)
+SELECT
+    record.vehicle_id,
+    record.date,
+    record.expected_events,
+    record.fetched_events,
+    record.complete,
+    record.requests,
+    record.fetched_at,
+    record.origin,
+    record.imported_events,
+    record.received_events,
+    record.kept_events,
+    record.duplicate_events,
+    record.quarantined_events,
+    record.reason,
+    record.windows,
+    record.privileges
+FROM records;

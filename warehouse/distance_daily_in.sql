@@ -1,0 +1,58 @@
+-- distance_daily_in(tz): how far each vehicle was driven on each local day of an IANA zone, such as 'Europe/Berlin'.
+--
+-- Columns
+--   vehicle_id   token id in decimal, or user device id
+--   date         day in the zone, 23 or 25 hours long where its clocks change
+--   distance_km  km; 0 where it was read and had not moved; null where it was not read
+--   observed_km  the part between two readings of the day
+--   bridged_km   the part between the day's first reading and the one before it, on an earlier day
+--   distance_m   distance_km in whole metres
+--   readings     valid readings of the day
+--   resets       resets and swaps of the odometer found on the day
+--
+-- Rules
+--   distance = odometer at the day's end - odometer at the day's start, where the odometer is taken to stand still
+--   until the next valid reading: what was driven over midnight, or over days without a reading, counts on the day
+--   it is first seen, and none is lost or counted twice. Summed over all days it is exactly last - first reading,
+--   less what each reset changed; across a reset the distance is unknown and counts as 0.
+--   Every day from the vehicle's first to its last known day has a row; without a valid reading it is null, not 0.
+CREATE MACRO distance_daily_in(tz) AS TABLE
+WITH read AS (
+    SELECT
+        vehicle_id, timestamp, odometer_km, cycle, (timestamp AT TIME ZONE tz)::DATE AS date,
+        metres(odometer_km) AS height
+    FROM odometer
+    WHERE is_valid
+),
+steps AS (
+    SELECT
+        vehicle_id,
+        date,
+        coalesce(height - lag(height) OVER in_cycle, 0) AS step,
+        coalesce(lag(date) OVER in_cycle < date, false) AS is_bridge,
+        cycle > 1 AND lag(height) OVER in_cycle IS NULL AS is_reset
+    FROM read
+    WINDOW in_cycle AS (PARTITION BY vehicle_id, cycle ORDER BY timestamp, height)
+),
+driven AS (
+    SELECT
+        vehicle_id,
+        date,
+        coalesce(sum(step) FILTER (NOT is_bridge), 0) AS observed,
+        coalesce(sum(step) FILTER (is_bridge), 0) AS bridged,
+        count(*) AS readings,
+        count_if(is_reset) AS resets
+    FROM steps
+    GROUP BY ALL
+)
+SELECT
+    vehicle_id,
+    date,
+    (observed + bridged) / 1000 AS distance_km,
+    observed / 1000 AS observed_km,
+    bridged / 1000 AS bridged_km,
+    (observed + bridged)::BIGINT AS distance_m,
+    coalesce(readings, 0) AS readings,
+    coalesce(resets, 0) AS resets
+FROM days_in(tz)
+LEFT JOIN driven USING (vehicle_id, date);

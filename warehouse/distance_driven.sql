@@ -1,0 +1,63 @@
+-- distance_driven: how far each vehicle has been driven in all its history; one row for each known vehicle.
+--
+-- Columns
+--   vehicle_id          token id in decimal, or user device id
+--   distance_km         DIMO's own number, km: greatest minus smallest reading, valid or not; 0 where none was received
+--   distance_robust_km  km over the valid readings: the sum over odometer cycles of last minus first; 0 where none
+--   readings            odometer readings received
+--   valid_readings      those on the curve
+--   resets              resets and swaps of the odometer
+--   first_at            time of the first valid reading, UTC
+--   last_at             time of the last valid reading, UTC
+--   first_km            the first valid reading, km
+--   last_km             the last valid reading, km
+--
+-- Rules
+--   `distance_km` is what the Device Data API's distance-driven answers: the readings as received, so one stray 6 or
+--   65538 spoils it, and 0 does not tell "stood still" from "no odometer"; `readings` does.
+--   What was driven between the last reading of one cycle and the first of the next is unknown and counts as 0.
+CREATE VIEW distance_driven AS
+WITH driven_in_cycle AS (
+    SELECT
+        vehicle_id,
+        cycle,
+        max(reading) AS greatest,
+        min(reading) AS smallest,
+        count(*) AS readings,
+        count_if(is_valid) AS valid_readings,
+        metres(max(odometer_km) FILTER (is_valid)) - metres(min(odometer_km) FILTER (is_valid)) AS metres,
+        min(timestamp) FILTER (is_valid) AS first_at,
+        max(timestamp) FILTER (is_valid) AS last_at,
+        arg_min(odometer_km, (timestamp, odometer_km)) FILTER (is_valid) AS first_km,
+        arg_max(odometer_km, (timestamp, odometer_km)) FILTER (is_valid) AS last_km
+    FROM odometer
+    GROUP BY ALL
+),
+driven AS (
+    SELECT
+        vehicle_id,
+        max(greatest) - min(smallest) AS distance_km,
+        sum(metres) / 1000 AS distance_robust_km,
+        sum(readings)::BIGINT AS readings,
+        sum(valid_readings)::BIGINT AS valid_readings,
+        max(cycle) - 1 AS resets,
+        min(first_at) AS first_at,
+        max(last_at) AS last_at,
+        arg_min(first_km, cycle) AS first_km,
+        arg_max(last_km, cycle) AS last_km
+    FROM driven_in_cycle
+    GROUP BY ALL
+)
+SELECT
+    vehicle_id,
+    coalesce(distance_km, 0) AS distance_km,
+    coalesce(distance_robust_km, 0) AS distance_robust_km,
+    coalesce(readings, 0) AS readings,
+    coalesce(valid_readings, 0) AS valid_readings,
+    coalesce(resets, 0) AS resets,
+    first_at,
+    last_at,
+    first_km,
+    last_km
+FROM vehicles
+LEFT JOIN driven USING (vehicle_id);

@@ -1,0 +1,46 @@
+-- vehicles: every vehicle that is known: listed by the identity service, or with a day in the warehouse.
+--
+-- Columns
+--   vehicle_id      token id in decimal, or user device id, as the user names the vehicle
+--   token_id        the vehicle's token id; null where only a user device id is known
+--   user_device_id  27 characters; null where only a token id is known
+--   make            as the identity service gives it, otherwise the newest `make` the vehicle sent
+--   model           likewise, `model`
+--   year            likewise, `year`: the model year
+CREATE VIEW vehicles AS
+WITH listed AS (
+    SELECT vehicle_id, token_id, user_device_id, make, model, year FROM ${vehicles}
+),
+known AS (
+    SELECT vehicle_id FROM listed
+    UNION
+    SELECT vehicle_id FROM coverage
+),
+described AS (
+    SELECT
+        vehicle_id,
+        arg_max(value_string, (timestamp, received_at, event_id)) FILTER (name = 'make') AS make,
+        arg_max(value_string, (timestamp, received_at, event_id)) FILTER (name = 'model') AS model,
+        arg_max(
+            coalesce(try_cast(value_number AS INTEGER), try_cast(value_string AS INTEGER)),
+            (timestamp, received_at, event_id)
+        ) FILTER (name = 'year') AS year
+    FROM signals
+    WHERE name IN ('make', 'model', 'year')
+    GROUP BY ALL
+)
+SELECT
+    vehicle_id,
+    coalesce(
+        listed.token_id,
+        CASE WHEN regexp_full_match(vehicle_id, '[0-9]+') THEN try_cast(vehicle_id AS BIGINT) END
+    ) AS token_id,
+    coalesce(
+        listed.user_device_id, CASE WHEN regexp_full_match(vehicle_id, '[0-9A-Za-z]{27}') THEN vehicle_id END
+    ) AS user_device_id,
+    coalesce(listed.make, described.make) AS make,
+    coalesce(listed.model, described.model) AS model,
+    coalesce(listed.year, described.year)::INTEGER AS year
+FROM known
+LEFT JOIN listed USING (vehicle_id)
+LEFT JOIN described USING (vehicle_id);
