@@ -1,0 +1,187 @@
+"""The definitions of the views: the .sql files, in the order they build on each other, bound to one lake.
+
+Promise: SQL lives in `warehouse/*.sql` and nowhere else; a view's header comment is its only documentation, and is what
+`views` and DuckDB's own catalog show. The same lake gives the same statements and the same digest.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import pyarrow as pa
+
+import dimo_etl
+from dimo_etl.lake import layout
+from dimo_etl.schema import SIGNALS
+
+SQL_FOLDER = Path(dimo_etl.__file__).parents[1] / "warehouse"
+# Each file may use those before it.
+ORDER = (
+    "plausible_step",
+    "metres",
+    "signals",
+    "quarantine",
+    "coverage",
+    "vehicles",
+    "latest",
+    "odometer",
+    "days_in",
+    "odometer_daily",
+    "distance_daily_in",
+    "distance_daily",
+    "distance_driven",
+    "errors",
+    "errors_daily",
+)
+_VEHICLES = {
+    "vehicle_id": "VARCHAR",
+    "token_id": "BIGINT",
+    "user_device_id": "VARCHAR",
+    "make": "VARCHAR",
+    "model": "VARCHAR",
+    "year": "INTEGER",
+}
+_QUARANTINE = {
+    "vehicle_id": "VARCHAR",
+    "date": "DATE",
+    "event_id": "VARCHAR",
+    "reason": "VARCHAR",
+    "origin": "VARCHAR",
+    "payload": "BLOB",
+}
+_FOOTERS = {"file_name": "BLOB", "key": "BLOB", "value": "BLOB"}
+_PLACE = re.compile(r"\$\{(\w+)\}")
+_COLUMN = re.compile(r"  (\w+) {2,}(\S.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a view and its meaning, units included."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view or a table macro, as its header comment describes it.
+
+    Attributes:
+        name: as used in SQL.
+        description: what a row is.
+        columns: in order.
+        header: the whole header comment, rules and sources included.
+    """
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    header: str
+
+
+def views() -> list[View]:
+    """The views and table macros there are to query, in the order they build on each other."""
+    described = (_describe(name, _text(name)) for name in ORDER)
+    return [view for view in described if view.columns]
+
+
+def statements(root: Path) -> list[str]:
+    """The statements that define every view over the lake at `root`, comments for the catalog included.
+
+    Args:
+        root: the warehouse's folder, absolute; any name is safe, quotes and glob characters too.
+    """
+    bindings = _bindings(root)
+    made = []
+    for name in ORDER:
+        text = _text(name)
+        made.append(_PLACE.sub(lambda place: bindings[place[1]], text))
+        kind = re.search(r"^CREATE (VIEW|MACRO) \w+(?:\(\w*\) AS (TABLE))?", text, re.MULTILINE)
+        if kind and "MACRO" not in kind.groups():
+            view = _describe(name, text)
+            made.append(f"COMMENT ON VIEW {name} IS {quoted(view.header)}")
+            made += [
+                f"COMMENT ON COLUMN {name}.{column.name} IS {quoted(column.description)}" for column in view.columns
+            ]
+    return made
+
+
+def digest(defining: list[str]) -> str:
+    """What tells one set of definitions from another: a hash of the statements and of DuckDB's version."""
+    return hashlib.sha256("\0".join([version("duckdb"), *defining]).encode()).hexdigest()
+
+
+def quoted(text: str) -> str:
+    """A text as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _text(name: str) -> str:
+    return (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _bindings(root: Path) -> Mapping[str, str]:
+    """What stands for the files: a scan where there are any, an empty relation with their columns where not."""
+    escaped = glob.escape(str(root))
+    days = quoted(f"{escaped}/signals/date=*/signals.parquet")
+    refused = quoted(f"{escaped}/quarantine/date=*/*.parquet")
+    listed = quoted(f"{escaped}/{layout.VEHICLES}")
+    by_day = "hive_partitioning = true, hive_types = {'date': DATE}"
+    signals, footers = _empty(_signals_columns()), _empty(_FOOTERS)
+    if _any_day(root / "signals"):
+        signals, footers = f"read_parquet({days}, {by_day})", f"parquet_kv_metadata({days})"
+    return {
+        "signals": signals,
+        "footers": footers,
+        "quarantine": f"read_parquet({refused}, {by_day})" if _any_day(root / "quarantine") else _empty(_QUARANTINE),
+        "vehicles": f"read_parquet({listed})" if (root / layout.VEHICLES).is_file() else _empty(_VEHICLES),
+    }
+
+
+def _any_day(folder: Path) -> bool:
+    """Whether a glob over the days of a folder would match; it stops at the first, however many there are."""
+    try:
+        with os.scandir(folder) as days:
+            return any(
+                any(Path(day.path).glob("*.parquet")) for day in days if day.name.startswith("date=") and day.is_dir()
+            )
+    except FileNotFoundError:
+        return False
+
+
+def _empty(columns: Mapping[str, str]) -> str:
+    return "(SELECT " + ", ".join(f"NULL::{kind} AS {name}" for name, kind in columns.items()) + " WHERE false)"
+
+
+def _signals_columns() -> dict[str, str]:
+    return {field.name: _duckdb_type(field.type) for field in SIGNALS} | {"date": "DATE"}
+
+
+def _duckdb_type(kind: pa.DataType) -> str:
+    if pa.types.is_timestamp(kind):
+        return "TIMESTAMPTZ"
+    return {pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN"}.get(kind, "VARCHAR")
+
+
+def _describe(name: str, text: str) -> View:
+    lines = []
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            break
+        lines.append(line.removeprefix("--").removeprefix(" "))
+    header = "\n".join(lines)
+    summary, *sections = re.split(r"\n\s*\n", header)
+    columns = next((part for part in sections if part.startswith("Columns\n")), "")
+    return View(
+        name=name,
+        description=" ".join(summary.split(": ", 1)[1].split()),
+        columns=tuple(Column(*match.groups()) for match in map(_COLUMN.fullmatch, columns.splitlines()) if match),
+        header=header,
+    )

@@ -1,0 +1,62 @@
+"""What went wrong with a query, in one sentence: the query's fault, or a damaged file's, which is then named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dimo_etl.errors import QueryError, WarehouseError
+
+
+@contextmanager
+def explained(root: Path) -> Iterator[None]:
+    """Turn DuckDB's errors into the package's own.
+
+    Args:
+        root: the warehouse's folder, in which a damaged file is looked for.
+
+    Raises:
+        QueryError: the query is wrong, or asks for more than reading.
+        WarehouseError: a file of the warehouse cannot be read.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        message = str(error).splitlines()[0]
+        if _is_about_files(error, message, root):
+            file = _named_file(message, root) or _damaged_file(root)
+            raise WarehouseError(
+                f"{file or root} cannot be read ({message.rstrip('.!')}); "
+                "remove that file and sync or import its day again."
+            ) from error
+        raise QueryError(f"the query cannot be run: {message.rstrip('.!')}.") from error
+
+
+def _is_about_files(error: duckdb.Error, message: str, root: Path) -> bool:
+    # A broken page is reported by the Parquet decoder, as a plain duckdb.Error that does not name the file.
+    return type(error) is duckdb.Error or (
+        isinstance(error, duckdb.IOException | duckdb.InvalidInputException) and str(root) in message
+    )
+
+
+def _named_file(message: str, root: Path) -> Path | None:
+    start, end = message.find(f"{root}/"), message.rfind(".parquet")
+    return Path(message[start:end] + ".parquet") if 0 <= start < end else None
+
+
+def _damaged_file(root: Path) -> Path | None:
+    """The first Parquet file of the views that cannot be read to its end."""
+    for pattern in ("signals/date=*/*.parquet", "quarantine/date=*/*.parquet", "vehicles.parquet"):
+        for path in sorted(root.glob(pattern)):
+            try:
+                with pq.ParquetFile(path) as file:
+                    for _ in file.iter_batches():
+                        pass
+            except (pa.ArrowException, OSError):
+                return path
+    return None

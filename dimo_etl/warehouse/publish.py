@@ -1,0 +1,87 @@
+"""Publish the views: `dimo.duckdb`, which holds definitions and no data.
+
+Promise: the file is replaced whole, by one rename, and only when the definitions in place are not the wanted ones; a
+reader that has the old file open keeps it. A killed publish leaves the old file.
+
+Beside it lies `.views`, which says which definitions that very file was made from; so that looking whether anything
+changed needs neither DuckDB nor a lock. Where the two do not fit together the views are published again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from dimo_etl.errors import WarehouseError
+from dimo_etl.lake.store import Store
+from dimo_etl.warehouse.definitions import digest, statements
+
+DATABASE = "dimo.duckdb"
+_STAMP = ".views"
+
+
+def publish(root: Path) -> bool:
+    """Bring the views in line with the .sql files and with the files of the lake.
+
+    What depends on the lake is its absolute path, and whether it has signals, quarantine and vehicles at all: DuckDB
+    refuses a scan that matches no file. New days are seen without publishing anew, so calling this after each commit
+    costs a look (a few milliseconds) unless something changed.
+
+    Args:
+        root: the warehouse's folder.
+
+    Returns:
+        Whether the file was replaced.
+
+    Raises:
+        WarehouseError: the folder cannot be written to.
+    """
+    root = root.absolute()
+    wanted = statements(root)
+    if _is_current(root, wanted):
+        return False
+    with Store(str(root)) as store, store.lock("publish"):
+        # Another process may have done it meanwhile, or the lake's first file may have come.
+        wanted = statements(root)
+        if _is_current(root, wanted):
+            return False
+        staged = store.stage()
+        staged.write_bytes(_database(wanted))
+        store.publish(staged, DATABASE)
+        stamp = store.stage()
+        stamp.write_text(_stamp(root, wanted))
+        store.publish(stamp, _STAMP)
+    return True
+
+
+def _database(defining: list[str]) -> bytes:
+    """A DuckDB file that holds these definitions."""
+    import duckdb
+
+    # Built outside the lake: DuckDB cannot write a file below a folder that has a `?` in its name.
+    with tempfile.TemporaryDirectory(prefix="dimo-etl-views-") as folder:
+        path = Path(folder) / DATABASE
+        try:
+            with duckdb.connect(path) as connection:
+                for statement in defining:
+                    connection.execute(statement)
+        except duckdb.Error as error:
+            raise WarehouseError(
+                f"the views cannot be defined over the files in place ({str(error).splitlines()[0].rstrip('.!')}); "
+                "remove the file it names and sync or import its day again."
+            ) from error
+        return path.read_bytes()
+
+
+def _is_current(root: Path, wanted: list[str]) -> bool:
+    """Whether the file in place is the one last published, from these definitions."""
+    try:
+        return (root / _STAMP).read_text() == _stamp(root, wanted)
+    except FileNotFoundError:
+        return False
+
+
+def _stamp(root: Path, defining: list[str]) -> str:
+    """What a file published from these definitions is known by: a digest of them, and which file it is."""
+    file = (root / DATABASE).stat()
+    return f"{digest(defining)} {file.st_ino} {file.st_size} {file.st_mtime_ns}"

@@ -1,0 +1,221 @@
+"""Read the warehouse: the views, in a session that can do nothing but read them.
+
+Promise: times are in UTC; a query reads the views and no other file, writes nothing, loads nothing and cannot change
+the session. Readers take no lock and never wait for a run: the views read whatever days are in place.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dimo_etl.config import Settings, load_environment
+from dimo_etl.errors import QueryError, WarehouseError
+from dimo_etl.lake import layout
+from dimo_etl.warehouse.definitions import quoted
+from dimo_etl.warehouse.publish import DATABASE, publish
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+    import pyarrow as pa
+
+Parameters = Sequence[object] | Mapping[str, object]
+_EXPLAIN = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b(?:\s+ANALYZE\b)?(?:\s*\([^)]*\))?", re.I | re.S)
+_BATCH_ROWS = 10_000
+
+
+class Result:
+    """The rows of a query, fetched as they are asked for."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, root: Path) -> None:
+        self._cursor = cursor
+        self._root = root
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return [str(column[0]) for column in self._cursor.description or []]
+
+    def fetchone(self) -> tuple[object, ...] | None:
+        """The next row; None after the last."""
+        from dimo_etl.warehouse.explain import explained
+
+        with explained(self._root):
+            row: tuple[object, ...] | None = self._cursor.fetchone()
+            return row
+
+    def fetchall(self) -> list[tuple[object, ...]]:
+        """Every row that is left."""
+        from dimo_etl.warehouse.explain import explained
+
+        with explained(self._root):
+            rows: list[tuple[object, ...]] = self._cursor.fetchall()
+            return rows
+
+    def __iter__(self) -> Iterator[tuple[object, ...]]:
+        while (row := self.fetchone()) is not None:
+            yield row
+
+
+class Warehouse:
+    """A read-only session over the views; a context manager.
+
+    Every method that takes SQL takes exactly one query, and raises QueryError where it is not one or is wrong, and
+    WarehouseError where a file of the warehouse cannot be read.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, root: Path, spill: Path) -> None:
+        self._connection = connection
+        self._root = root
+        self._spill = spill
+
+    @classmethod
+    def open(cls, root: Path | None = None) -> Warehouse:
+        """Open a warehouse; its views are published first where they are missing or out of date.
+
+        Args:
+            root: the warehouse's folder; None for the one the settings name (`DIMO_WAREHOUSE`).
+
+        Raises:
+            WarehouseError: there is no warehouse, or it cannot be opened.
+        """
+        root = (_configured_root() if root is None else root).absolute()
+        if not root.is_dir():
+            raise WarehouseError(
+                f"there is no warehouse at {root} yet; bring some days with `dimo-etl sync`, or try `dimo-etl demo`."
+            )
+        if os.access(root, os.W_OK) or not (root / DATABASE).is_file():
+            publish(root)
+        spill = Path(tempfile.mkdtemp(prefix="dimo-etl-query-"))
+        try:
+            return cls(_session(root, spill), root, spill)
+        except BaseException:
+            shutil.rmtree(spill, ignore_errors=True)
+            raise
+
+    def execute(self, sql: str, params: Parameters | None = None) -> Result:
+        """The rows of a query as tuples, streamed.
+
+        Args:
+            sql: one query; `?` and `$name` stand for parameters.
+            params: their values.
+        """
+        from dimo_etl.warehouse.explain import explained
+
+        with explained(self._root):
+            return Result(self._cursor().execute(_query(sql), params), self._root)
+
+    def relation(self, sql: str, params: Parameters | None = None) -> duckdb.DuckDBPyRelation:
+        """A query as a DuckDB relation, to build on; it runs when its rows are asked for."""
+        from dimo_etl.warehouse.explain import explained
+
+        with explained(self._root):
+            return self._cursor().sql(_query(sql), params=params)
+
+    def df(self, sql: str, params: Parameters | None = None) -> pd.DataFrame:
+        """A query as a pandas DataFrame; times are UTC."""
+        from dimo_etl.warehouse.explain import explained
+
+        with explained(self._root):
+            return self.relation(sql, params).df()
+
+    def arrow(self, sql: str, params: Parameters | None = None) -> pa.Table:
+        """A query as an Arrow table; times are UTC."""
+        from dimo_etl.warehouse.explain import explained
+
+        with explained(self._root):
+            return self.relation(sql, params).to_arrow_table()
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """A query as Arrow record batches, streamed; at least one, which may be empty, so that columns are known."""
+        import pyarrow as pa
+
+        from dimo_etl.warehouse.explain import explained
+
+        with explained(self._root):
+            reader = self.relation(sql).to_arrow_reader(_BATCH_ROWS)
+            yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+            yield from reader
+
+    def close(self) -> None:
+        """End the session."""
+        self._connection.close()
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+    def __enter__(self) -> Warehouse:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """A session of its own for each query: one result can be read while another query runs."""
+        cursor = self._connection.cursor()
+        cursor.execute("USE dimo")
+        return cursor
+
+
+def _configured_root() -> Path:
+    warehouse = Settings.from_environment(load_environment(os.environ, Path.cwd())).warehouse
+    if "://" in warehouse:
+        raise WarehouseError(
+            "SQL reads a warehouse in a local folder, and DIMO_WAREHOUSE names an object store; "
+            "copy or mount it and point DIMO_WAREHOUSE there."
+        )
+    return Path(warehouse)
+
+
+def _session(root: Path, spill: Path) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    from dimo_etl.warehouse.explain import explained
+
+    # A private in-memory instance with the file attached: instances that DuckDB opens by path are shared in a
+    # process, and would go on showing a file that has been replaced.
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+    # DuckDB holds both a pattern and the files it matches against these, so they are given both ways.
+    folders = [f"{base}/{name}" for base in (root, glob.escape(str(root))) for name in ("signals", "quarantine")]
+    files = [f"{base}/{layout.VEHICLES}" for base in (root, glob.escape(str(root)))]
+    with explained(root):
+        for statement in (
+            "SET GLOBAL TimeZone = 'UTC'",
+            f"SET temp_directory = {quoted(str(spill))}",
+            f"ATTACH {quoted(str(root / DATABASE))} AS dimo (READ_ONLY)",
+            f"SET allowed_directories = [{', '.join(map(quoted, folders))}]",
+            f"SET allowed_paths = [{', '.join(map(quoted, files))}]",
+            "SET enable_external_access = false",
+            "SET lock_configuration = true",
+        ):
+            connection.execute(statement)
+    return connection
+
+
+def _query(sql: str) -> str:
+    """The text, if it is one statement that only reads; DuckDB lets a session write where it may read.
+
+    Raises:
+        QueryError: it is none, or several, or would do more than read.
+    """
+    import duckdb
+
+    try:
+        parsed = duckdb.extract_statements(sql)
+        if parsed and parsed[0].type == duckdb.StatementType.EXPLAIN:
+            explain = _EXPLAIN.match(sql)
+            parsed = duckdb.extract_statements(sql[explain.end() :]) if explain else []
+    except duckdb.Error as error:
+        raise QueryError(f"the query cannot be run: {str(error).splitlines()[0].rstrip('.!')}.") from error
+    if len(parsed) != 1:
+        raise QueryError(f"give one query at a time; this text holds {len(parsed)} statements.")
+    if parsed[0].type != duckdb.StatementType.SELECT:
+        raise QueryError(
+            f"the warehouse is read-only: {parsed[0].type.name} is refused; use SELECT, FROM, DESCRIBE or EXPLAIN."
+        )
+    return sql

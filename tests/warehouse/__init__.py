@@ -1,0 +1,1 @@
+"""Tests of the views, their publication and the reader, on small lakes written by hand."""

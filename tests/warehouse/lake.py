@@ -1,0 +1,111 @@
+"""Small lakes for tests: rows in plain Python, written as the real lake lays them out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dimo_etl.coverage import Coverage
+from dimo_etl.schema import COVERAGE_KEY, SIGNALS
+from dimo_etl.warehouse.publish import publish
+
+ZONES = (
+    "UTC",
+    "America/Los_Angeles",
+    "Europe/Berlin",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "Pacific/Kiritimati",
+)
+START = datetime(2026, 1, 5, 10, tzinfo=UTC)
+
+
+def at(text: str) -> datetime:
+    """A UTC time such as `2026-01-05T10:00`."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@dataclass
+class Lake:
+    """A lake under a folder; collect rows, then `write`."""
+
+    root: Path
+    rows: list[dict] = field(default_factory=list)
+    records: list[Coverage] = field(default_factory=list)
+
+    def add(
+        self,
+        vehicle_id: str,
+        timestamp: datetime,
+        name: str,
+        value: object = None,
+        *,
+        json: str | None = None,
+        source: str = "test",
+        event_id: str | None = None,
+        received_at: datetime | None = None,
+        day: date | None = None,
+    ) -> None:
+        self.rows.append(
+            {
+                "vehicle_id": vehicle_id,
+                "timestamp": timestamp,
+                "name": name,
+                "value_number": float(value)
+                if isinstance(value, int | float) and not isinstance(value, bool)
+                else None,
+                "value_string": value if isinstance(value, str) else None,
+                "value_boolean": value if isinstance(value, bool) else None,
+                "value_json": json,
+                "source": source,
+                "event_id": event_id or f"event-{len(self.rows):05}",
+                "received_at": received_at or timestamp + timedelta(seconds=1),
+                "day": day or timestamp.astimezone(UTC).date(),
+            }
+        )
+
+    def odometer(self, vehicle_id: str, readings: list, start: datetime = START, minutes: float = 10) -> None:
+        """Readings one after the other, `minutes` apart."""
+        for n, reading in enumerate(readings):
+            self.add(vehicle_id, start + timedelta(minutes=minutes * n), "odometer", reading)
+
+    def cover(self, vehicle_id: str, day: str, **known: object) -> None:
+        fields = {"origin": "device-data", "expected_events": 1, "fetched_events": 1, "kept_events": 1}
+        fields |= {"complete": True, "fetched_at": at("2026-02-01")}
+        self.records.append(Coverage(**(fields | {"vehicle_id": vehicle_id, "date": date.fromisoformat(day)} | known)))
+
+    def write(self) -> Path:
+        """Write every day's file and publish the views; rows and records of a day replace the day's file."""
+        days: dict[date, list[dict]] = defaultdict(list)
+        for row in self.rows:
+            days[row["day"]].append(row)
+        proof: dict[date, list[Coverage]] = {day: [] for day in days}
+        for record in self.records:
+            proof.setdefault(record.date, []).append(record)
+        for day, records in proof.items():
+            rows = sorted(days[day], key=lambda row: (row["name"], row["vehicle_id"], row["timestamp"]))
+            rows = [{key: value for key, value in row.items() if key != "day"} for row in rows]
+            table = pa.Table.from_pylist(rows, schema=SIGNALS)
+            table = table.replace_schema_metadata({COVERAGE_KEY: msgspec.json.encode(records)})
+            folder = self.root / "signals" / f"date={day}"
+            folder.mkdir(parents=True, exist_ok=True)
+            pq.write_table(table, folder / "signals.parquet", compression="zstd", row_group_size=122_880)
+        self.root.mkdir(exist_ok=True)
+        publish(self.root)
+        return self.root
+
+    def query(self, sql: str, zone: str = "UTC") -> list[tuple]:
+        """The rows a plain DuckDB session in a zone gets."""
+        with duckdb.connect() as connection:
+            database = str(self.root / "dimo.duckdb").replace("'", "''")
+            connection.execute(f"ATTACH '{database}' AS dimo (READ_ONLY)")
+            connection.execute("USE dimo")
+            connection.execute(f"SET TimeZone = '{zone}'")
+            return connection.execute(sql).fetchall()
