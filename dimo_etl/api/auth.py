@@ -203,11 +203,15 @@ def sign(challenge: str, key: Secret) -> str:
     from eth_account import Account
     from eth_account.messages import encode_defunct
 
-    digits = _PRIVATE_KEY.fullmatch(key.reveal())
-    if digits is None or not 0 < int(digits[2], 16) < _CURVE_ORDER:
+    if not _is_private_key(key.reveal()):
         raise AuthError("DIMO_API_KEY is not a private key; give the 64 hexadecimal digits of the licence's key.")
     signed = Account.sign_message(encode_defunct(text=challenge), private_key=key.reveal())
     return "0x" + bytes(signed.signature).hex()
+
+
+def _is_private_key(text: str) -> bool:
+    digits = _PRIVATE_KEY.fullmatch(text)
+    return digits is not None and 0 < int(digits[2], 16) < _CURVE_ORDER
 
 
 def _refusal(refused: HttpRefusedError, settings: Settings) -> str:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dimo_etl.api.messages import DEVICE_DATA, HttpRefusedError, Request, UnusableResponseError
+from dimo_etl.api.ratelimit import RateLimiter
 from dimo_etl.api.transport import Limits, Transport
 from dimo_etl.config import Secret
 from dimo_etl.errors import ConfigError, ServiceError
@@ -126,7 +127,7 @@ def test_an_unusable_answer_is_retried_with_the_retry_parameters(server, transpo
 
 def test_an_answer_that_stays_unusable_says_why(server, transport):
     def parse(response):
-        raise UnusableResponseError("its search timed out")
+        raise UnusableResponseError("its search\x1b timed out")
 
     server.replies(Reply())
     with pytest.raises(ServiceError, match=r"gave no usable answer \(its search timed out\) after 6 tries"):
@@ -199,7 +200,8 @@ def test_a_server_that_says_nothing_is_given_up_in_time(server, make_transport):
         return Reply(body=b"hello")
 
     server.answer = answer
-    assert make_transport(limits=Limits(read_seconds=0.1)).call(get(server.url), body).value == b"hello"
+    answer = make_transport(limits=Limits(read_seconds=0.1)).call(get(server.url), body)
+    assert (answer.value, answer.requests) == (b"hello", 2)
 
 
 def test_a_server_that_is_not_there_is_named_with_its_variable(transport):
@@ -275,6 +277,23 @@ def test_no_more_requests_are_in_flight_than_allowed(server, make_transport):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: transport.call(get(server.url), body), range(8)))
     assert (server.most_in_flight, transport.requests) == (2, 8)
+
+
+def test_a_slot_is_taken_only_by_a_request_that_can_be_sent(server, make_transport, tmp_path):
+    asleep, most, nobody = [], [], threading.Event()
+
+    def sleep(seconds):
+        asleep.append(seconds)
+        most.append(len(asleep))
+        nobody.wait(0.05)
+        asleep.pop()
+
+    server.replies(Reply())
+    limiter = RateLimiter(0.1, folder=tmp_path / "slots", sleep=sleep)
+    transport = make_transport(concurrency=1, limiter=limiter)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: transport.call(get(server.url), body), range(4)))
+    assert most == [1, 1, 1]
 
 
 def test_a_waiting_retry_does_not_hold_up_other_requests(server, make_transport):
