@@ -178,8 +178,12 @@ def _drive(seed: int, key: tuple[int, date, int], road: Route, depart_ms: int, o
     while metres < road.length_m:
         record(metres, speed)
         second += 1
-        index = min(int(metres / STEP_M) + 1, last)
-        allowed = math.sqrt(ceiling[index] ** 2 + 2 * _BRAKING * (index * STEP_M - metres))
+        ahead = int(metres / STEP_M) + 1
+        # What the next two points allow, braking from where this second ends.
+        allowed = min(
+            math.sqrt(ceiling[point] ** 2 + 2 * _BRAKING * max(0.0, point * STEP_M - metres - speed))
+            for point in (min(ahead, last), min(ahead + 1, last))
+        )
         speed = max(1.0, min(speed + _ACCELERATION, allowed * (1 + 0.03 * math.sin(wave + second / 20))))
         metres += speed
         reached = min(int(metres / STEP_M), last)

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Self, cast
@@ -132,10 +133,12 @@ class SandboxServer:
         lines += [f"export {name}={value}" for name, value in self.environ.items()]
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
-        self._server.run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # the server stops in order, then passes Ctrl-C on
+            self._server.run(sockets=[listener])
 
     def _listen(self) -> socket.socket:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # With the protocol named, asyncio sends small answers at once (TCP_NODELAY) instead of 40 ms later.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((_HOST, self.port))

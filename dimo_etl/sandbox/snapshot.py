@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from dimo_etl.sandbox.document import Json, JsonObject
     from dimo_etl.sandbox.fleet import Fleet
 
+# How far a status looks back; a day of driving has every signal in far fewer documents.
 _DAYS_BACK = 7
+_DOCUMENTS = 300
 _STATUS = (
     "charging",
     "fuelPercentRemaining",
@@ -52,11 +55,12 @@ def latest(fleet: Fleet, token_id: int) -> dict[str, Reading]:
     """The newest reading of each signal of the last days; empty for a vehicle that was silent."""
     readings: dict[str, Reading] = {}
     today = fleet.now().date()
-    for back in range(_DAYS_BACK):
-        for document in reversed(fleet.documents(token_id, today - timedelta(days=back))):
-            event = orjson.loads(document.payload)
-            for name, value in _values(event["data"]).items():
-                readings.setdefault(name, Reading(value, document.measured_ms, event["source"]))
+    days = (today - timedelta(days=back) for back in range(_DAYS_BACK))
+    newest = chain.from_iterable(reversed(fleet.documents(token_id, day)) for day in days)
+    for document in islice(newest, _DOCUMENTS):
+        event = orjson.loads(document.payload)
+        for name, value in _values(event["data"]).items():
+            readings.setdefault(name, Reading(value, document.measured_ms, event["source"]))
     return readings
 
 
