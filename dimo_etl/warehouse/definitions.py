@@ -37,6 +37,7 @@ ORDER = (
     "distance_daily_in",
     "distance_daily",
     "distance_driven",
+    "status",
     "errors",
     "errors_daily",
 )
