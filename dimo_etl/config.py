@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping  # noqa: TC003
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -14,6 +14,7 @@ from dimo_etl.model import parse_vehicle_id
 
 ENVIRONMENTS = ("production", "dev", "sandbox")
 SANDBOX_PORT = 8711
+WAREHOUSE, DEMO_WAREHOUSE = "warehouse/data", "warehouse/demo"
 # The published limit of the Device Data API is 9 requests a second (3 in dev); the default stays below it.
 _DEFAULT_RPS = {"production": 8.0, "dev": 2.5}
 _SERVICES = {
@@ -117,7 +118,7 @@ class Settings:
             fetch_url=urls["DIMO_FETCH_URL"],
             telemetry_url=urls["DIMO_TELEMETRY_URL"],
             contract=_CONTRACTS[environment],
-            warehouse=_warehouse(given.get("DIMO_WAREHOUSE", "warehouse/data")),
+            warehouse=_warehouse(given.get("DIMO_WAREHOUSE", WAREHOUSE)),
             start_date=_date("DIMO_START_DATE", given.get("DIMO_START_DATE", "2020-01-01")),
             client_id=given.get("DIMO_CLIENT_ID"),
             domain=given.get("DIMO_DOMAIN"),
@@ -151,7 +152,11 @@ def _service_url(name: str, given: Mapping[str, str], environment: str) -> str:
         default = f"https://{service}{'.dev' if environment == 'dev' else ''}.dimo.zone"
     url = given.get(name, default).rstrip("/")
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", url):
+    try:
+        port_is_sound = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_sound = False
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_sound or re.search(r"\s", url):
         raise ConfigError(f"{name} is {url!r}, which is not an http(s) address; give one such as {default}.")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(f"{name} must be a plain base address without user, password, query or fragment.")

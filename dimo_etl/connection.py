@@ -27,6 +27,7 @@ class Connection:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._granted: dict[int, frozenset[int]] = {}
         self.transport = Transport.for_settings(settings)
 
     def vehicles(self) -> list[Vehicle]:
@@ -47,9 +48,10 @@ class Connection:
                 _log.warning("the vehicles are taken as DIMO_VEHICLES names them: %s", error)
         return sorted((known.get(name, _bare(name)) for name in named), key=lambda vehicle: vehicle.vehicle_id)
 
-    def history_of(self, vehicles: Sequence[Vehicle]) -> DeviceData:
-        """The history endpoint, with tokens for these vehicles."""
-        tokens = VehicleTokens(self.transport, access_tokens(self.transport, self._settings), self._settings)
+    def device_data(self) -> DeviceData:
+        """The Device Data API; what `vehicles` learned of privileges saves it from asking for too many."""
+        access = access_tokens(self.transport, self._settings)
+        tokens = VehicleTokens(self.transport, access, self._settings, granted=self._granted)
         return DeviceData(self.transport, tokens, self._settings)
 
     def __enter__(self) -> Connection:
@@ -62,7 +64,9 @@ class Connection:
         self.transport.__exit__(kind, error, trace)
 
     def _shared(self) -> list[SharedVehicle]:
-        return shared_vehicles(self.transport, self._settings)
+        shared = shared_vehicles(self.transport, self._settings)
+        self._granted = {int(found.vehicle.vehicle_id): found.granted for found in shared}
+        return shared
 
 
 def choose(vehicles: Sequence[Vehicle], wanted: Sequence[str]) -> list[Vehicle]:

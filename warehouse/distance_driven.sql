@@ -60,4 +60,4 @@ SELECT
     first_km,
     last_km
 FROM vehicles
-LEFT JOIN driven USING (vehicle_id);
+FULL JOIN driven USING (vehicle_id);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,31 +17,23 @@ from dimo_etl.errors import ConfigError, RequestRefusedError, ServiceError
 from dimo_etl.model import Vehicle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from dimo_etl.api.transport import Transport
     from dimo_etl.config import Settings
 
 T = TypeVar("T")
-_FIELDS = """
-fragment fields on Vehicle {
-  tokenId
-  definition { make model year }
-  sacds(first: 100) { nodes { grantee permissions expiresAt } }
-}
-"""
-_SHARED = (
-    """
-query SharedVehicles($licence: Address!, $after: String) {
-  vehicles(first: 100, after: $after, filterBy: {privileged: $licence}) {
+# The literals stand in the text, as the service's own documentation shows the query.
+_QUERY = """
+{
+  vehicles(first: 100, after: AFTER, filterBy: {privileged: LICENCE}) {
     pageInfo { hasNextPage endCursor }
-    nodes { ...fields }
+    nodes {
+      tokenId
+      definition { make model year }
+      sacds(first: 100) { nodes { grantee permissions expiresAt } }
+    }
   }
 }
 """
-    + _FIELDS
-)
-_ONE = "query OneVehicle($tokenId: Int!) { vehicle(tokenId: $tokenId) { ...fields } }" + _FIELDS
 # Error codes that say the request is wrong; any other error under a 200 may pass.
 _PERMANENT_CODES = frozenset(
     {
@@ -101,10 +94,6 @@ class _SharedData(msgspec.Struct):
     vehicles: _Page
 
 
-class _OneData(msgspec.Struct):
-    vehicle: _Vehicle | None
-
-
 class _Extensions(msgspec.Struct):
     code: str | None = None
 
@@ -134,8 +123,8 @@ def shared_vehicles(transport: Transport, settings: Settings) -> list[SharedVehi
     seen: set[str | None] = set()
     cursor: str | None = None
     while True:
-        variables = {"licence": licence, "after": cursor}
-        data = _asked(transport, settings, "the shared vehicles", _SHARED, variables, _SharedData)
+        query = _QUERY.replace("LICENCE", json.dumps(licence)).replace("AFTER", json.dumps(cursor))
+        data = _asked(transport, settings, query)
         if data is None:
             raise ServiceError("The identity API knows no vehicles of this licence; check DIMO_CLIENT_ID.")
         for vehicle in data.vehicles.nodes:
@@ -146,17 +135,6 @@ def shared_vehicles(transport: Transport, settings: Settings) -> list[SharedVehi
             return [found[token_id] for token_id in sorted(found)]
         if cursor is None or cursor in seen:
             raise ServiceError("The identity API gives the same page again and again; try again later.")
-
-
-def vehicle(transport: Transport, settings: Settings, token_id: int) -> SharedVehicle | None:
-    """One vehicle, or None where no such vehicle exists.
-
-    Raises:
-        RequestRefusedError: the service says that the query is wrong.
-        ServiceError: no usable answer after every retry.
-    """
-    data = _asked(transport, settings, f"vehicle {token_id}", _ONE, {"tokenId": token_id}, _OneData)
-    return _shared(data.vehicle, settings.client_id) if data and data.vehicle else None
 
 
 def granted_privileges(permissions: str) -> frozenset[int]:
@@ -193,33 +171,26 @@ def _holds(sacd: _Sacd) -> bool:
         return False
 
 
-def _asked(
-    transport: Transport,
-    settings: Settings,
-    about: str,
-    query: str,
-    variables: Mapping[str, str | int | None],
-    kind: type[T],
-) -> T | None:
+def _asked(transport: Transport, settings: Settings, query: str) -> _SharedData | None:
     """The data of a query; None where the service says NOT_FOUND."""
     request = Request(
         service=IDENTITY,
-        about=about,
+        about="the shared vehicles",
         method="POST",
         url=f"{settings.identity_url}/query",
-        content=msgspec.json.encode({"query": query, "variables": variables}),
+        content=msgspec.json.encode({"query": query}),
         content_type="application/json",
     )
     try:
-        return transport.call(request, lambda response: _data(response, kind)).value
+        return transport.call(request, _data).value
     except HttpRefusedError as refused:
         raise RequestRefusedError(f"{refused}; check DIMO_IDENTITY_URL and DIMO_CLIENT_ID.") from refused
 
 
-def _data(response: Response, kind: type[T]) -> T | None:
+def _data(response: Response) -> _SharedData | None:
     reply = decoded(response.body, _Reply)
     if not reply.errors:
-        return decoded(bytes(reply.data), kind)
+        return decoded(bytes(reply.data), _SharedData)
     error = reply.errors[0]
     code = error.extensions.code if error.extensions else None
     if code == "NOT_FOUND":

@@ -133,7 +133,7 @@ class Transport:
             except BodyTooLargeError:
                 size = f"{self._limits.body_bytes / 2**20:g} MiB"
                 sentence = f"{_subject(request)} answered with more than {size} when asked for {request.about}"
-                raise ServiceError(f"{sentence}; ask for less at once.") from None
+                raise ServiceError(f"{sentence}; ask for less at once.", attempt) from None
             except TransientError as failure:
                 self._wait(request, failure, attempt)
 
@@ -182,10 +182,11 @@ class Transport:
         told = f"{_subject(request)} {failure.what}"
         asked = failure.retry_after
         if asked is not None and asked > self._policy.longest_asked_seconds:
-            raise ServiceError(f"{told} and asks to wait {asked:.0f} s; run this again after that time.") from failure
+            sentence = f"{told} and asks to wait {asked:.0f} s; run this again after that time."
+            raise ServiceError(sentence, attempt) from failure
         if attempt >= self._policy.attempts:
             tries = f"after {attempt} tries" if attempt > 1 else "at the only try"
-            raise ServiceError(f"{told} {tries} to get {request.about}; {failure.advice}.") from failure
+            raise ServiceError(f"{told} {tries} to get {request.about}; {failure.advice}.", attempt) from failure
         seconds = self._policy.wait_seconds(attempt, asked, self._uniform())
         level = logging.INFO if attempt < 3 else logging.WARNING
         _log.log(level, "%s when asked for %s; trying again in %.1f s", told, request.about, seconds)

@@ -87,6 +87,8 @@ def _readable(event: Event) -> tuple[dict[str, object], dict[str, object]]:
     data = document.get("data", document if "data" not in document and _all_objects(document) else None)
     if not isinstance(data, dict):
         raise UnreadableError("has no `data` object")
+    if not data:
+        raise UnreadableError("its `data` is empty")
     if event.timestamp_us is None:
         raise UnreadableError("has no readable time, neither `data.timestamp` nor `time`")
     return document, data

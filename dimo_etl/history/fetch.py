@@ -10,12 +10,14 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import Enum
 from typing import Protocol
 
 from dimo_etl.api.device_data import Draw
 from dimo_etl.coverage import Coverage
-from dimo_etl.errors import DimoError, ServiceDownError, ServiceError, VehicleRefusedError
+from dimo_etl.errors import DimoError, RequestRefusedError, ServiceDownError, ServiceError, VehicleRefusedError
 from dimo_etl.history.complete import CompleteHistory, Piece
 from dimo_etl.lake.commit import commit_fetch
 from dimo_etl.lake.raw import FROM_SERVICE, RawWriter, find_unit
@@ -25,6 +27,28 @@ from dimo_etl.model import DAY_MS, Event, Vehicle, Window, day_of_us
 _log = logging.getLogger("dimo_etl.history")
 # So many answers in a row that failed after all their retries, from any vehicle, mean that the service is down.
 _DOWN_AFTER = 5
+
+
+class Outcome(Enum):
+    """How a vehicle-day came out of a fetch."""
+
+    ALREADY_COMPLETE = "already complete"
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleDay:
+    """What a fetch did for one vehicle-day: its record, and how it came out.
+
+    `INCOMPLETE`: the service was asked and does not give all it says it has. `REFUSED`: it does not share the
+    vehicle's history. `FAILED`: it did not answer, and may another time.
+    """
+
+    coverage: Coverage
+    outcome: Outcome
 
 
 class HistorySource(Protocol):
@@ -51,16 +75,24 @@ class Fetcher:
         self._now = now
         self._down = _Breaker(_DOWN_AFTER)
 
-    def fetch(self, vehicles: Sequence[Vehicle], days: Sequence[date], *, refresh: bool = False) -> list[Coverage]:
+    def fetch(
+        self,
+        vehicles: Sequence[Vehicle],
+        days: Sequence[date],
+        *,
+        refresh: bool = False,
+        progress: Callable[[VehicleDay], None] = lambda _: None,
+    ) -> list[VehicleDay]:
         """Bring every day of every vehicle that is not yet proved complete.
 
         Args:
             vehicles: each with its token id.
             days: UTC days in order, gaps allowed.
             refresh: ask again for days that are already complete.
+            progress: told of each vehicle-day as it is done, from any thread.
 
         Returns:
-            A record for each vehicle-day, in no order; those already complete with the record they have.
+            One for each vehicle-day, in no order.
 
         Raises:
             AuthError: the credentials are refused.
@@ -71,38 +103,52 @@ class Fetcher:
             ThreadPoolExecutor(self._concurrency, "dimo-request") as requests,
             ThreadPoolExecutor(self._concurrency, "dimo-vehicle") as jobs,
         ):
-            started = [jobs.submit(self._fetch_vehicle, vehicle, days, refresh, requests) for vehicle in vehicles]
+            started = [
+                jobs.submit(self._fetch_vehicle, vehicle, days, refresh, requests, progress) for vehicle in vehicles
+            ]
             try:
-                return [record for job in started for record in job.result()]
+                return [done for job in started for done in job.result()]
             except BaseException:
                 self._down.stop()
                 jobs.shutdown(wait=True, cancel_futures=True)
                 raise
 
     def _fetch_vehicle(
-        self, vehicle: Vehicle, days: Sequence[date], refresh: bool, requests: Executor
-    ) -> list[Coverage]:
-        records: list[Coverage] = []
+        self,
+        vehicle: Vehicle,
+        days: Sequence[date],
+        refresh: bool,
+        requests: Executor,
+        progress: Callable[[VehicleDay], None],
+    ) -> list[VehicleDay]:
+        done: list[VehicleDay] = []
+
+        def note(coverage: Coverage, outcome: Outcome) -> None:
+            done.append(VehicleDay(coverage, outcome))
+            progress(done[-1])
+
         open_days: list[date] = []
         asked_before = False
         for day in days:
             unit = find_unit(self._store, vehicle.vehicle_id, day)
             if unit is not None and unit.coverage.complete and not refresh:
-                records.append(unit.coverage)
+                note(unit.coverage, Outcome.ALREADY_COMPLETE)
             else:
                 open_days.append(day)
                 asked_before = asked_before or unit is not None
         for run in _consecutive(open_days):
             visit = _Visit(vehicle, self._source, self._down)
             history = CompleteHistory(visit.ask, requests, ahead=self._concurrency, refresh=refresh or asked_before)
+            left = list(run)
             try:
-                for found in self._committed(visit, run, history.pieces(run)):
-                    records.append(found)
-                    run = run[1:]
-            except (VehicleRefusedError, ServiceError) as error:
-                _log.warning("vehicle %s, %s to %s: %s", vehicle.vehicle_id, run[0], run[-1], error)
-                records += [self._commit(visit, day, _Day(self._store), str(error)) for day in run]
-        return records
+                for coverage in self._committed(visit, run, history.pieces(run)):
+                    left.remove(coverage.date)
+                    note(coverage, _outcome(coverage))
+            except (VehicleRefusedError, RequestRefusedError) as error:
+                _log.warning("vehicle %s is refused: %s", vehicle.vehicle_id, error)
+                for day in left:
+                    note(self._commit(visit, day, _Day(self._store), str(error)), Outcome.REFUSED)
+        return done
 
     def _committed(self, visit: _Visit, run: Sequence[date], pieces: Iterator[Piece]) -> Iterator[Coverage]:
         """Commit each day as soon as the pieces, which come in order, have passed it."""
@@ -141,6 +187,12 @@ class Fetcher:
             fetched_at=self._now(),
         )
         return commit_fetch(self._store, found.writer, record)
+
+
+def _outcome(coverage: Coverage) -> Outcome:
+    if coverage.complete:
+        return Outcome.COMPLETE
+    return Outcome.FAILED if coverage.expected_events is None else Outcome.INCOMPLETE
 
 
 class _Day:

@@ -165,7 +165,7 @@ def events_of(store: Store, unit: RawUnit) -> Iterator[tuple[str, list[Event]]]:
             for batch in file.iter_batches(batch_size=4096):
                 yield from _by_origin(batch)
     except (OSError, pa.ArrowException) as error:
-        raise _damaged(store, unit.name, error) from error
+        raise damaged(store, unit.name, error) from error
 
 
 def _by_origin(batch: pa.RecordBatch) -> Iterator[tuple[str, list[Event]]]:
@@ -193,9 +193,10 @@ def _unit(store: Store, name: str) -> RawUnit:
             footer = pq.read_metadata(source).metadata
         return RawUnit(name, msgspec.json.decode(footer[COVERAGE_KEY], type=Coverage), footer[_DIGEST_KEY].decode())
     except (OSError, pa.ArrowException, KeyError, TypeError, msgspec.MsgspecError) as error:
-        raise _damaged(store, name, error) from error
+        raise damaged(store, name, error) from error
 
 
-def _damaged(store: Store, name: str, error: Exception) -> WarehouseError:
+def damaged(store: Store, name: str, error: Exception) -> WarehouseError:
+    """The error that names a file which is not what was written."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return WarehouseError(f"{store.root}/{name} is damaged ({reason}); move it away and run sync for that day again.")

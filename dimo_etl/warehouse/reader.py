@@ -7,6 +7,7 @@ the session. Readers take no lock and never wait for a run: the views read whate
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dimo_etl.config import Settings, load_environment
+from dimo_etl.config import DEMO_WAREHOUSE, Settings, load_environment
 from dimo_etl.errors import QueryError, WarehouseError
 from dimo_etl.lake import layout
 from dimo_etl.warehouse.definitions import quoted
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 Parameters = Sequence[object] | Mapping[str, object]
 _EXPLAIN = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b(?:\s+ANALYZE\b)?(?:\s*\([^)]*\))?", re.I | re.S)
 _BATCH_ROWS = 10_000
+_log = logging.getLogger("dimo_etl")
 
 
 class Result:
@@ -163,12 +165,17 @@ class Warehouse:
 
 
 def _configured_root() -> Path:
-    warehouse = Settings.from_environment(load_environment(os.environ, Path.cwd())).warehouse
+    environ = load_environment(os.environ, Path.cwd())
+    warehouse = Settings.from_environment(environ).warehouse
     if "://" in warehouse:
         raise WarehouseError(
             "SQL reads a warehouse in a local folder, and DIMO_WAREHOUSE names an object store; "
             "copy or mount it and point DIMO_WAREHOUSE there."
         )
+    demo = Path(DEMO_WAREHOUSE)
+    if not environ.get("DIMO_WAREHOUSE") and not Path(warehouse).exists() and demo.exists():
+        _log.warning("There is no warehouse of your own yet; this is the demo's simulated fleet.")
+        return demo
     return Path(warehouse)
 
 

@@ -1,0 +1,120 @@
+"""One batch of days, from the service to the day files: what a scheduled run, a backfill and `sync` all do.
+
+Each day goes all the way before the batch ends, also when another day fails: what could be had is there to query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from dimo_etl.config import Settings
+from dimo_etl.connection import Connection, choose
+from dimo_etl.errors import AuthError, DimoError, ServiceDownError, ServiceError
+from dimo_etl.history.fetch import Fetcher, Outcome, VehicleDay
+from dimo_etl.lake.signals import DayWritten, write_day
+from dimo_etl.lake.store import Store
+from dimo_etl.lake.vehicles import add_vehicles
+from dimo_etl.model import Vehicle
+
+Progress = Callable[[VehicleDay], None]
+
+
+@dataclass(slots=True)
+class DayFetched:
+    """A day of all vehicles, as far as it came.
+
+    Attributes:
+        vehicle_days: what was done for each vehicle; those the fetch never came to are missing.
+        error: why the day is not done; None where every vehicle was asked.
+    """
+
+    day: date
+    vehicle_days: list[VehicleDay] = field(default_factory=list)
+    error: DimoError | None = None
+
+    def count(self, *outcomes: Outcome) -> int:
+        """Vehicle-days that came out in one of these ways."""
+        return sum(done.outcome in outcomes for done in self.vehicle_days)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFetched:
+    """The days of a batch in order, and what fetching them took."""
+
+    days: list[DayFetched]
+    requests: int
+    retries: int
+
+
+def remember_vehicles(settings: Settings) -> list[Vehicle]:
+    """Ask which vehicles the licence may read, and remember them in the warehouse.
+
+    Returns:
+        The vehicles that can be fetched now.
+    """
+    with Connection(settings) as connection, Store(settings.warehouse) as store:
+        vehicles = connection.vehicles()
+        add_vehicles(store, vehicles)
+    return vehicles
+
+
+def fetch_days(
+    settings: Settings,
+    days: Sequence[date],
+    *,
+    only: Sequence[str] = (),
+    refresh: bool = False,
+    progress: Progress = lambda _: None,
+) -> BatchFetched:
+    """Bring days into raw units.
+
+    Args:
+        settings: whose vehicles, from where, into which warehouse.
+        days: UTC days in order.
+        only: vehicle ids; empty for every vehicle.
+        refresh: ask again for what is complete.
+        progress: told of each vehicle-day, from any thread.
+
+    Returns:
+        Every day with how far it came. An error that ended the fetch early is in the days it kept from being done.
+
+    Raises:
+        DimoError: nothing could be asked for at all.
+    """
+    fetched = {day: DayFetched(day) for day in days}
+
+    def note(done: VehicleDay) -> None:
+        fetched[done.coverage.date].vehicle_days.append(done)
+        progress(done)
+
+    with Connection(settings) as connection, Store(settings.warehouse) as store:
+        vehicles = choose(connection.vehicles(), only)
+        fetcher = Fetcher(
+            store, connection.device_data(), concurrency=settings.concurrency, now=lambda: datetime.now(UTC)
+        )
+        ended: DimoError | None = None
+        try:
+            fetcher.fetch(vehicles, days, refresh=refresh, progress=note)
+        except (AuthError, ServiceDownError) as error:
+            if not any(day.vehicle_days for day in fetched.values()):
+                raise
+            ended = error
+        for day in fetched.values():
+            failed = [done for done in day.vehicle_days if done.outcome is Outcome.FAILED]
+            if len(day.vehicle_days) < len(vehicles):
+                day.error = ended
+            elif failed:
+                record = failed[0].coverage
+                day.error = ServiceError(
+                    f"{len(failed)} of {len(vehicles)} vehicles could not be brought for {day.day}; "
+                    f"vehicle {record.vehicle_id}: {record.reason}"
+                )
+        return BatchFetched(list(fetched.values()), connection.transport.requests, connection.transport.retries)
+
+
+def write_signals(settings: Settings, day: date) -> DayWritten | None:
+    """Bring a day's Parquet file up to date with its raw units; None where nothing is held of it."""
+    with Store(settings.warehouse) as store:
+        return write_day(store, day)

@@ -1,0 +1,47 @@
+"""`dimo-etl`: puts the commands together, and turns every error a user can cause into one sentence."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from dimo_etl.cli.demo import demo
+from dimo_etl.cli.dev import dev
+from dimo_etl.cli.importing import import_files
+from dimo_etl.cli.sandbox import sandbox
+from dimo_etl.cli.sql import sql
+from dimo_etl.cli.status import status
+from dimo_etl.cli.sync import sync
+from dimo_etl.errors import DimoError
+
+app = typer.Typer(
+    help="The history of DIMO-connected vehicles in a warehouse of your own: complete, checked, and open to SQL.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for name, command in (
+    ("demo", demo),
+    ("sync", sync),
+    ("import", import_files),
+    ("sql", sql),
+    ("status", status),
+    ("dev", dev),
+    ("sandbox", sandbox),
+):
+    app.command(name)(command)
+
+
+def main() -> None:
+    """Run the command line; errors go to standard error in one sentence, and the exit code is 1."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    try:
+        app()
+    except DimoError as error:
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("Interrupted; what was committed is kept, and the next run goes on from there.", err=True)
+        sys.exit(130)

@@ -1,0 +1,55 @@
+"""Progress on standard error: a bar where it is a terminal, a line now and then where it is not."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+_LINES = 10
+
+
+class Advance(Protocol):
+    """Told how far the work has come."""
+
+    def __call__(self, done: int, note: str = "") -> None:
+        """`done` of the total, and what was done last."""
+
+
+@contextmanager
+def progress(doing: str, total: int) -> Iterator[Advance]:
+    """Show how far a long work has come.
+
+    Args:
+        doing: what is done, such as `bringing vehicle-days`.
+        total: how much there is to do.
+    """
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=Console(stderr=True),
+        ) as bar:
+            task = bar.add_task(doing, total=total, note="")
+            yield lambda done, note="": bar.update(task, completed=done, note=note)
+        return
+    step = max(1, total // _LINES)
+    lock = threading.Lock()
+    shown = 0
+
+    def line(done: int, note: str = "") -> None:
+        nonlocal shown
+        with lock:
+            if done - shown >= step or done >= total:
+                shown = done
+                print(f"{doing}: {done} of {total}{f' ({note})' if note else ''}", file=sys.stderr)  # noqa: T201
+
+    yield line

@@ -1,0 +1,94 @@
+"""`dimo-etl sync`: days of history into the warehouse, through the same pipeline as the daily run."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dimo_etl.cli.days import parse_days
+from dimo_etl.cli.progress import Advance, progress
+from dimo_etl.cli.settings import settings
+from dimo_etl.model import parse_vehicle_id
+
+if TYPE_CHECKING:
+    from dimo_etl.history.fetch import VehicleDay
+
+# Not everything could be brought; what could is there.
+INCOMPLETE = 3
+
+
+def sync(
+    first: Annotated[str, typer.Option("--from", help="The first UTC day, such as 2026-01-05.")],
+    last: Annotated[str, typer.Option("--to", help="The last UTC day, included.")],
+    vehicle: Annotated[list[str] | None, typer.Option(help="Only this vehicle; may be given again.")] = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask again for days that are already complete.")] = False,
+) -> None:
+    """Bring days of history into the warehouse; vehicle-days already complete are skipped.
+
+    Ends with 0 where every vehicle-day is complete, 3 where some are not (they are named), 1 where it failed.
+
+    For example:
+
+      dimo-etl sync --from 2026-01-01 --to 2026-01-31
+
+      dimo-etl sync --from 2026-01-05 --to 2026-01-05 --vehicle 4711 --refresh
+    """
+    from dimo_etl.connection import Connection, choose
+    from dimo_etl.history.fetch import Outcome
+    from dimo_etl.orchestrator import orchestrator
+
+    chosen = settings()
+    days = parse_days(first, last, start=chosen.start_date, now=datetime.now(UTC))
+    only = [parse_vehicle_id(text) for text in vehicle or []]
+    with Connection(chosen) as connection:
+        vehicles = choose(connection.vehicles(), only)
+    if not vehicles:
+        typer.echo("No vehicle is shared with this licence; ask an owner to share one, then run this again.", err=True)
+        return
+    with progress("vehicle-days", len(vehicles) * len(days)) as advance:
+        counter = Counter(advance)
+        brought = orchestrator().bring(chosen, days, only=only, refresh=refresh, progress=counter)
+    done = [vehicle_day for day in brought.days for vehicle_day in day.vehicle_days]
+    complete = [found for found in done if found.outcome in (Outcome.COMPLETE, Outcome.ALREADY_COMPLETE)]
+    wanted = len(vehicles) * len(days)
+    requests = sum(found.coverage.requests for found in done if found.outcome is not Outcome.ALREADY_COMPLETE)
+    events = sum(found.coverage.fetched_events for found in complete)
+    typer.echo(
+        f"{len(complete):,} of {wanted:,} vehicle-days complete, {events:,} events, {requests:,} requests; "
+        f"in {chosen.warehouse}"
+    )
+    for found in sorted(done, key=lambda found: (found.coverage.date, found.coverage.vehicle_id)):
+        if found not in complete:
+            typer.echo(_open(found), err=True)
+    if brought.error is not None:
+        typer.echo(f"Error: {brought.error}", err=True)
+    if len(complete) < wanted or brought.error is not None:
+        raise typer.Exit(INCOMPLETE if complete else 1)
+
+
+def _open(found: VehicleDay) -> str:
+    """A line that names a vehicle-day which is not complete, with both numbers."""
+    record = found.coverage
+    expected = "?" if record.expected_events is None else f"{record.expected_events:,}"
+    return (
+        f"Not complete: vehicle {record.vehicle_id}, {record.date}: "
+        f"{record.fetched_events:,} of {expected} events held; {record.reason}"
+    )
+
+
+class Counter:
+    """Counts vehicle-days as threads report them."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+        self._lock = threading.Lock()
+        self._done = 0
+
+    def __call__(self, done: VehicleDay) -> None:
+        """One more is done."""
+        with self._lock:
+            self._done += 1
+            self._advance(self._done, f"{done.coverage.vehicle_id} {done.coverage.date}")

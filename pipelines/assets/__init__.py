@@ -1,0 +1,1 @@
+"""The assets, in the order data flows: vehicles, history (raw and signals), views."""

@@ -1,0 +1,90 @@
+"""The orchestrator behind `dimo-etl sync`, `demo` and `dev`: the same assets on the same instance as the schedule."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from datetime import date
+
+import dagster as dg
+
+from dimo_etl.batch import DayFetched
+from dimo_etl.config import Settings
+from dimo_etl.errors import AuthError, DimoError, ServiceDownError, WarehouseError
+from dimo_etl.history.fetch import VehicleDay
+from dimo_etl.orchestrator import Brought
+from pipelines.instance import PROCESS_TAG, bury_the_dead, this_process, use_home
+from pipelines.jobs import JOB, STEP, range_tags
+from pipelines.partitions import DAYS_A_BATCH
+from pipelines.resources import Dimo
+
+# After these the next batch would only fail the same way.
+_POINTLESS = (AuthError, ServiceDownError, WarehouseError)
+
+
+class Dagster:
+    """Runs the job in this process, one run a batch, recorded on the project's instance."""
+
+    def bring(
+        self,
+        settings: Settings,
+        days: Sequence[date],
+        *,
+        only: Sequence[str] = (),
+        refresh: bool = False,
+        progress: Callable[[VehicleDay], None],
+    ) -> Brought:
+        """Run the job over consecutive UTC days.
+
+        Raises:
+            DimoError: the first batch could not even begin.
+        """
+        use_home()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from pipelines.definitions import build_defs
+        fetched: list[DayFetched] = []
+        error: DimoError | None = None
+        with dg.DagsterInstance.get() as instance:
+            bury_the_dead(instance)
+            for start in range(0, len(days), DAYS_A_BATCH):
+                batch = days[start : start + DAYS_A_BATCH]
+                dimo = Dimo(lambda: settings, progress=progress, done=fetched.append, interactive=True)
+                job = build_defs(dimo).resolve_job_def(JOB)
+                result = job.execute_in_process(
+                    instance=instance,
+                    tags={**range_tags(batch[0], batch[-1]), PROCESS_TAG: this_process()},
+                    run_config={
+                        "ops": {STEP: {"config": {"vehicles": list(only), "refresh": refresh}}},
+                        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                    },
+                    raise_on_error=False,
+                )
+                if not result.success:
+                    error = dimo.error or _unexplained(result)
+                    if isinstance(error, _POINTLESS) or not fetched:
+                        break
+        return Brought(fetched, error)
+
+    def serve(self, host: str, port: int) -> int:
+        """Run `dagster dev` on this project's instance until interrupted."""
+        home = use_home()
+        command = [sys.executable, "-m", "dagster", "dev", "-m", "pipelines.definitions", "-h", host, "-p", str(port)]
+        try:
+            return subprocess.run([*command, "-d", str(home)], check=False).returncode  # noqa: S603
+        except KeyboardInterrupt:
+            return 0
+
+
+def _unexplained(result: dg.ExecuteInProcessResult) -> DimoError:
+    """What Dagster itself says of a step that failed without an error of ours."""
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error is not None:
+            return DimoError(
+                f"The run failed in a way that was not foreseen: {event.step_failure_data.error.message.strip()}"
+            )
+        if event.is_step_failure:
+            return DimoError(f"The step {event.step_key} failed; `dimo-etl dev` shows its log.")
+    return DimoError("The run failed; `dimo-etl dev` shows its log.")

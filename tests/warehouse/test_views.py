@@ -1,0 +1,223 @@
+"""The other views: values, errors, coverage, vehicles, status, quarantine; in any session and on empty lakes."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dimo_etl.warehouse import views
+from dimo_etl.warehouse.publish import publish
+from tests.warehouse.lake import START, ZONES, at
+
+ERROR = {
+    "type": "tires/pressure",
+    "errorCode": 502,
+    "errorType": "UPSTREAM",
+    "description": "no answer",
+    "resolution": {"type": "RETRY_LATER", "url": "https://example.com/502"},
+}
+PROMISED = {
+    "signals": "vehicle_id timestamp name value_number value_string value_boolean value_json source event_id "
+    "received_at date",
+    "latest": "vehicle_id name timestamp value_number value_string value_boolean value_json source",
+    "odometer": "vehicle_id timestamp odometer_km is_valid reason",
+    "odometer_daily": "vehicle_id date first_km last_km min_km max_km readings",
+    "distance_daily": "vehicle_id date distance_km",
+    "distance_driven": "vehicle_id distance_km distance_robust_km",
+    "errors": "vehicle_id timestamp type error_code error_type resolution description source",
+    "errors_daily": "vehicle_id date type error_type error_code errors events error_rate",
+    "coverage": "vehicle_id date expected_events fetched_events complete requests fetched_at",
+    "vehicles": "vehicle_id token_id user_device_id make model year",
+}
+
+
+def columns(lake, name):
+    source = f"{name}('UTC')" if name.endswith("_in") else name
+    return [row[0] for row in lake.query(f"DESCRIBE FROM {source}")]
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_the_promised_columns_come_first_and_in_order(lake, name):
+    lake.write()
+    promised = PROMISED[name].split()
+    assert columns(lake, name)[: len(promised)] == promised
+
+
+@pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
+def test_the_header_of_a_view_names_its_columns_and_no_others(lake, view):
+    lake.write()
+    assert [column.name for column in view.columns] == columns(lake, view.name)
+
+
+@pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
+def test_a_view_has_the_same_columns_and_types_with_files_as_without(lake, tmp_path, view):
+    source = f"{view.name}('UTC')" if view.name.endswith("_in") else view.name
+    lake.write()
+    empty = lake.query(f"DESCRIBE FROM {source}")
+    lake.odometer("1", [10_000])
+    lake.write()
+    assert lake.query(f"DESCRIBE FROM {source}") == empty
+
+
+@pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
+def test_every_view_answers_alike_in_every_zone(lake, view):
+    source = f"{view.name}('Europe/Berlin')" if view.name.endswith("_in") else view.name
+    what = "* EXCLUDE (age_seconds)" if view.name == "status" else "*"
+    lake.odometer("1", [10_000, 10_001, 3, 90_000, 10_002], start=at("2026-03-28T22:30"), minutes=30)
+    lake.add("1", at("2026-03-28T23:30"), "errors", json=json.dumps([ERROR]))
+    lake.cover("1", "2026-03-28")
+    lake.cover("1", "2026-03-29", complete=None, expected_events=None)
+    lake.write()
+
+    def answer(zone: str) -> list:
+        rows = lake.query(f"SELECT {what} FROM {source}", zone)
+        utc = [[value.astimezone(UTC) if isinstance(value, datetime) else value for value in row] for row in rows]
+        return sorted(map(repr, utc))
+
+    expected = answer("UTC")
+    assert expected or view.name == "quarantine"
+    assert [answer(zone) for zone in ZONES] == [expected] * len(ZONES)
+
+
+def test_latest_is_the_newest_by_measurement_then_by_receipt_then_by_id(lake):
+    late = START + timedelta(hours=5)
+    lake.add("1", START, "speed", 1, received_at=late + timedelta(days=1))
+    lake.add("1", late, "speed", 2, received_at=late, event_id="z")
+    lake.add("1", late, "speed", 3, received_at=late + timedelta(seconds=1), event_id="a")
+    lake.add("1", late, "speed", 4, received_at=late + timedelta(seconds=1), event_id="b")
+    lake.add("1", START, "speed", "text", received_at=late)
+    lake.add("2", START, "speed", 9)
+    lake.write()
+    assert lake.query("SELECT vehicle_id, value_number FROM latest ORDER BY 1") == [("1", 4), ("2", 9)]
+
+
+def test_each_error_of_an_array_is_a_row_with_its_parts(lake):
+    second = {"type": "charge", "errorCode": "VEHICLE_ASLEEP", "resolution": "WAIT"}
+    lake.add("1", START, "errors", json=json.dumps([ERROR, second]), source="smartcar")
+    lake.write()
+    assert lake.query(
+        "SELECT type, error_code, error_type, resolution, description, source FROM errors ORDER BY type DESC"
+    ) == [
+        ("tires/pressure", "502", "UPSTREAM", "RETRY_LATER", "no answer", "smartcar"),
+        ("charge", "VEHICLE_ASLEEP", None, "WAIT", None, "smartcar"),
+    ]
+
+
+def test_an_error_outside_an_array_is_one_error_and_a_text_is_its_description(lake):
+    lake.add("1", START, "errors", json=json.dumps(ERROR))
+    lake.add("1", START, "errors", "engine light")
+    lake.write()
+    assert lake.query("SELECT error_code, description FROM errors ORDER BY 2") == [
+        (None, "engine light"),
+        ("502", "no answer"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "shape", ["[]", "null", "[null, 3, [1], true]", "{broken", "", '{"a":', "12", "[[{}]]", "\x00"]
+)
+def test_shapes_that_hold_no_error_are_none_and_never_fail(lake, shape):
+    lake.add("1", START, "errors", json=shape)
+    lake.write()
+    assert lake.query("FROM errors") == []
+
+
+@pytest.mark.parametrize("odd", [{"type": {"a": [1]}}, {"resolution": [1]}, {"resolution": 5}, {"errorCode": None}])
+def test_odd_parts_of_an_error_do_not_fail(lake, odd):
+    lake.add("1", START, "errors", json=json.dumps([odd]))
+    lake.write()
+    assert len(lake.query("FROM errors")) == 1
+
+
+def test_the_error_rate_is_errors_for_each_event_of_the_day_and_a_day_without_errors_is_a_zero(lake):
+    for minute in range(3):
+        lake.add("1", START + timedelta(minutes=minute), "errors", json=json.dumps([ERROR]))
+    lake.cover("1", "2026-01-05", kept_events=12)
+    lake.cover("1", "2026-01-07", kept_events=4)
+    lake.write()
+    assert lake.query("FROM errors_daily ORDER BY date") == [
+        ("1", date(2026, 1, 5), "tires/pressure", "UPSTREAM", "502", 3, 12, 0.25),
+        ("1", date(2026, 1, 6), None, None, None, 0, 0, None),
+        ("1", date(2026, 1, 7), None, None, None, 0, 4, 0),
+    ]
+
+
+def test_coverage_tells_complete_from_incomplete_from_unknown(lake):
+    made = at("2026-01-08T09:10:11")
+    lake.cover("1", "2026-01-05", expected_events=7, fetched_events=7, requests=2, fetched_at=made, privileges=(1, 4))
+    lake.cover("1", "2026-01-06", complete=False, reason="sampled", expected_events=1500, fetched_events=1000)
+    lake.cover("2", "2026-01-05", complete=None, expected_events=None)
+    lake.write()
+    assert lake.query(
+        "SELECT vehicle_id, day(date), expected_events, fetched_events, complete, reason FROM coverage ORDER BY 1, 2"
+    ) == [("1", 5, 7, 7, True, None), ("1", 6, 1500, 1000, False, "sampled"), ("2", 5, None, 1, None, None)]
+    assert lake.query("SELECT epoch(fetched_at), requests, privileges FROM coverage WHERE requests > 0") == [
+        (made.timestamp(), 2, [1, 4])
+    ]
+
+
+def test_vehicles_are_those_listed_and_those_with_a_day_described_by_the_listing_then_by_themselves(lake):
+    listed = pa.table(
+        {
+            "vehicle_id": ["4711"],
+            "token_id": pa.array([4711], pa.int64()),
+            "user_device_id": pa.array([None], pa.string()),
+            "make": ["Ford"],
+            "model": pa.array([None], pa.string()),
+            "year": pa.array([None], pa.int32()),
+        }
+    )
+    device = "2" * 27
+    lake.cover("4711", "2026-01-05")
+    lake.cover(device, "2026-01-05")
+    lake.add("4711", START, "make", "Opel")
+    lake.add("4711", START, "model", "Fiesta")
+    lake.add("4711", START + timedelta(hours=1), "model", "Focus")
+    lake.add("4711", START, "year", 2018)
+    lake.add(device, START, "year", "2020")
+    lake.write()
+    pq.write_table(listed, lake.root / "vehicles.parquet")
+    publish(lake.root)
+    assert lake.query("FROM vehicles ORDER BY token_id") == [
+        ("4711", 4711, None, "Ford", "Focus", 2018),
+        (device, None, device, None, None, 2020),
+    ]
+
+
+def test_quarantine_shows_the_document_also_where_it_is_not_text(lake):
+    for folder, payload in (("date=2026-01-05", b'{"a": 1}'), ("date=__HIVE_DEFAULT_PARTITION__", b"\xff{")):
+        path = lake.root / "quarantine" / folder
+        path.mkdir(parents=True)
+        row = {"vehicle_id": None, "event_id": "e", "reason": "no time", "origin": "import", "payload": payload}
+        fields = [("vehicle_id", pa.string()), *((name, pa.string()) for name in ("event_id", "reason", "origin"))]
+        pq.write_table(
+            pa.Table.from_pylist([row], pa.schema([*fields, ("payload", pa.binary())])), path / "quarantine.parquet"
+        )
+    lake.write()
+    assert lake.query("SELECT date, payload FROM quarantine ORDER BY date") == [
+        (date(2026, 1, 5), '{"a": 1}'),
+        (None, "\\xFF{"),
+    ]
+
+
+def test_status_counts_the_days_of_each_kind(lake):
+    lake.odometer("1", [10_000, 10_010])
+    lake.cover("1", "2026-01-05", kept_events=2)
+    lake.cover("1", "2026-01-06", complete=False)
+    lake.cover("1", "2026-01-07", complete=None)
+    lake.write()
+    assert lake.query("SELECT days, complete_days, incomplete_days, unknown_days, events, odometer_km FROM status") == [
+        (3, 1, 1, 1, 4, 10_010)
+    ]
+
+
+def test_a_filter_on_the_day_opens_only_that_days_file(lake):
+    for day in range(5, 10):
+        lake.add("1", at(f"2026-01-0{day}T10:00"), "speed", day)
+    lake.write()
+    plan = lake.query("EXPLAIN ANALYZE SELECT count(event_id) FROM signals WHERE date = '2026-01-07'")[0][1]
+    assert "Scanning Files: 1/5" in plan or "Files: 1" in plan
