@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-_LINES = 10
+# What is quickly done needs no line at all.
+_SECONDS_A_LINE = 3.0
 
 
 class Advance(Protocol):
@@ -41,15 +43,14 @@ def progress(doing: str, total: int) -> Iterator[Advance]:
             task = bar.add_task(doing, total=total, note="")
             yield lambda done, note="": bar.update(task, completed=done, note=note)
         return
-    step = max(1, total // _LINES)
     lock = threading.Lock()
-    shown = 0
+    due = time.monotonic() + _SECONDS_A_LINE
 
     def line(done: int, note: str = "") -> None:
-        nonlocal shown
+        nonlocal due
         with lock:
-            if done - shown >= step or done >= total:
-                shown = done
-                print(f"{doing}: {done} of {total}{f' ({note})' if note else ''}", file=sys.stderr)  # noqa: T201
+            if time.monotonic() >= due:
+                due = time.monotonic() + _SECONDS_A_LINE
+                print(f"{doing}: {done:,} of {total:,}{f' ({note})' if note else ''}", file=sys.stderr)  # noqa: T201
 
     yield line
