@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,8 @@ _QUESTIONS = (
     (
         "How far has each vehicle driven? (DIMO counts bad readings too)",
         "SELECT vehicle_id, make, model, year, round(distance_robust_km, 1) AS distance_km, "
-        "round(distance_km, 1) AS as_dimo_counts_km FROM distance_driven JOIN vehicles USING (vehicle_id) ORDER BY vehicle_id",
+        "round(distance_km, 1) AS as_dimo_counts_km "
+        "FROM distance_driven JOIN vehicles USING (vehicle_id) ORDER BY vehicle_id",
     ),
     (
         "What did the odometer show, day by day?",
@@ -69,12 +71,21 @@ def demo(
             show.write_table(warehouse.batches(query), sys.stdout)
     if not brought.days:
         raise DimoError("The demo brought no days; run it again.")
-    typer.echo(_NEXT.format(program=sys.argv[0], warehouse=where["DIMO_WAREHOUSE"]))
+    typer.echo(_NEXT.format(program=_program()))
+
+
+def _program() -> str:
+    """How the user can type this program's name where they are."""
+    path = Path(sys.argv[0]).absolute()
+    if shutil.which("dimo-etl"):
+        return "dimo-etl"
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 _NEXT = """
 What next:
-  {program} sql "FROM latest WHERE name = 'speed'"        ask anything; `{program} sql` alone opens a prompt
-  {program} status                                        coverage and freshness, a line a vehicle
-  DIMO_WAREHOUSE={warehouse} {program} dev                the Dagster UI: what was just run, and backfills
+  {program} sql                      ask anything: a prompt, or a query such as "FROM latest WHERE name = 'speed'"
+  {program} status                   coverage and freshness, a line a vehicle
+  {program} dev                      the Dagster UI: what was just run, backfills, schedules
+  {program} sync --help              your own vehicles: put your licence into .env, as README.md says
 """
