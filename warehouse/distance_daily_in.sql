@@ -55,4 +55,4 @@ SELECT
     coalesce(readings, 0) AS readings,
     coalesce(resets, 0) AS resets
 FROM days_in(tz)
-LEFT JOIN driven USING (vehicle_id, date);
+FULL JOIN driven USING (vehicle_id, date);

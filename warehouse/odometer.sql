@@ -60,57 +60,79 @@ readings AS (
         END AS reason
     FROM received
 ),
-heights AS (
+-- Rows that have a reason stay in the stream, in a partition of their own, where no window over the rest sees them.
+levels AS (
     SELECT
-        * EXCLUDE (reason),
+        *,
         (max(odometer_km, 2) OVER earlier)[-1] AS level_before,
-        (max(odometer_km, 2) OVER later)[-1] AS level_after,
-        coalesce(odometer_km > level_after + 1 AND level_before <= level_after + 1, false) AS is_leap
+        (max(odometer_km, 2) OVER later)[-1] AS level_after
     FROM readings
-    WHERE reason IS NULL
     WINDOW
         earlier AS (
-            PARTITION BY vehicle_id ORDER BY timestamp, odometer_km, event_id
+            PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km
             ROWS BETWEEN 5 PRECEDING AND 1 PRECEDING
         ),
         later AS (
-            PARTITION BY vehicle_id ORDER BY timestamp, odometer_km, event_id
+            PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km
             ROWS BETWEEN 1 FOLLOWING AND 5 FOLLOWING
         )
 ),
-depths AS (
+without_leaps AS (
     SELECT
-        * EXCLUDE (level_before, level_after, is_leap),
+        * REPLACE (
+            CASE
+                WHEN reason IS NOT NULL THEN reason
+                WHEN odometer_km > level_after + 1 AND level_before <= level_after + 1 THEN 'leap'
+            END AS reason
+        )
+    FROM levels
+),
+heights AS (
+    SELECT
+        *,
         max(odometer_km) OVER earlier AS highest_before,
-        max(odometer_km) OVER later AS highest_after,
-        coalesce(odometer_km < highest_before - 1 AND highest_after >= highest_before - 1, false) AS is_step_back
-    FROM heights
-    WHERE NOT is_leap
+        max(odometer_km) OVER later AS highest_after
+    FROM without_leaps
     WINDOW
         earlier AS (
-            PARTITION BY vehicle_id ORDER BY timestamp, odometer_km, event_id
+            PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km
             ROWS BETWEEN 5 PRECEDING AND 1 PRECEDING
         ),
         later AS (
-            PARTITION BY vehicle_id ORDER BY timestamp, odometer_km, event_id
+            PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km
             ROWS BETWEEN 1 FOLLOWING AND 5 FOLLOWING
         )
+),
+without_glitches AS (
+    SELECT
+        * REPLACE (
+            CASE
+                WHEN reason IS NOT NULL THEN reason
+                WHEN odometer_km < highest_before - 1 AND highest_after >= highest_before - 1 THEN 'step_back'
+            END AS reason
+        )
+    FROM heights
 ),
 steps AS (
     SELECT
-        * EXCLUDE (highest_before, highest_after, is_step_back),
+        *,
         NOT coalesce(
             plausible_step(lag(odometer_km) OVER in_time, lag(timestamp) OVER in_time, odometer_km, timestamp), true
         ) AS starts_run
-    FROM depths
-    WHERE NOT is_step_back
-    WINDOW in_time AS (PARTITION BY vehicle_id ORDER BY timestamp, odometer_km, event_id)
+    FROM without_glitches
+    WINDOW in_time AS (PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km)
 ),
 in_runs AS (
     SELECT
-        * EXCLUDE (starts_run),
+        vehicle_id,
+        timestamp,
+        odometer_km,
+        reason,
+        reading,
+        source,
+        event_id,
         count_if(starts_run) OVER (
-            PARTITION BY vehicle_id ORDER BY timestamp, odometer_km, event_id ROWS UNBOUNDED PRECEDING
+            PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km ROWS UNBOUNDED PRECEDING
         ) AS run
     FROM steps
 ),
@@ -124,6 +146,7 @@ runs AS (
         min(timestamp) AS first_at,
         max(timestamp) AS last_at
     FROM in_runs
+    WHERE reason IS NULL
     GROUP BY ALL
 ),
 beside AS (
@@ -131,8 +154,7 @@ beside AS (
         *,
         lag(size) OVER in_order AS size_before,
         lead(size) OVER in_order AS size_after,
-        lag(last_km) OVER in_order AS km_before,
-        lead(first_km) OVER in_order AS km_after,
+        coalesce(lag(last_km) OVER in_order, lead(first_km) OVER in_order) AS km_beside,
         plausible_step(
             lag(last_km) OVER in_order, lag(last_at) OVER in_order,
             lead(first_km) OVER in_order, lead(first_at) OVER in_order
@@ -149,52 +171,57 @@ judged AS (
             WHEN size_after IS NULL THEN size = 1
             WHEN neighbours_agree THEN size < size_before AND size < size_after
             ELSE size = 1 AND size_before > 1 AND size_after > 1
-        END AS is_stray,
-        CASE
-            WHEN is_stray AND first_km > coalesce(km_before, km_after) THEN 'leap'
-            WHEN is_stray THEN 'step_back'
-        END AS reason
+        END AS is_stray
     FROM beside
+),
+remaining AS (
+    SELECT
+        vehicle_id,
+        run,
+        NOT coalesce(
+            plausible_step(lag(last_km) OVER in_order, lag(last_at) OVER in_order, first_km, first_at), true
+        ) AS starts_cycle
+    FROM judged
+    WHERE NOT is_stray
+    WINDOW in_order AS (PARTITION BY vehicle_id ORDER BY run)
 ),
 cycles AS (
     SELECT
         vehicle_id,
         run,
-        1 + count_if(starts_cycle) OVER (PARTITION BY vehicle_id ORDER BY run ROWS UNBOUNDED PRECEDING) AS cycle
-    FROM (
-        SELECT
-            *,
-            NOT coalesce(
-                plausible_step(lag(last_km) OVER in_order, lag(last_at) OVER in_order, first_km, first_at), true
-            ) AS starts_cycle
-        FROM judged
-        WHERE NOT is_stray
-        WINDOW in_order AS (PARTITION BY vehicle_id ORDER BY run)
-    )
+        1 + count_if(starts_cycle) OVER (PARTITION BY vehicle_id ORDER BY run ROWS UNBOUNDED PRECEDING) AS cycle,
+        NULL AS stray
+    FROM remaining
+    UNION ALL
+    SELECT vehicle_id, run, NULL, CASE WHEN first_km > km_beside THEN 'leap' ELSE 'step_back' END
+    FROM judged
+    WHERE is_stray
 ),
-on_curve AS (
+in_cycles AS (
     SELECT
-        in_runs.*,
-        cycle,
-        CASE
-            WHEN odometer_km < max(odometer_km) OVER (
-                PARTITION BY vehicle_id, cycle ORDER BY timestamp, odometer_km, event_id
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-            ) THEN 'step_back'
-        END AS reason
+        vehicle_id,
+        timestamp,
+        odometer_km,
+        coalesce(reason, stray) AS reason,
+        reading,
+        CASE WHEN reason IS NULL THEN cycle END AS cycle,
+        source,
+        event_id
     FROM in_runs
-    JOIN cycles USING (vehicle_id, run)
+    LEFT JOIN cycles USING (vehicle_id, run)
 ),
 verdicts AS (
-    FROM readings WHERE reason IS NOT NULL
-    UNION ALL BY NAME
-    SELECT * EXCLUDE (level_before, level_after, is_leap), 'leap' AS reason FROM heights WHERE is_leap
-    UNION ALL BY NAME
-    SELECT * EXCLUDE (highest_before, highest_after, is_step_back), 'step_back' AS reason FROM depths WHERE is_step_back
-    UNION ALL BY NAME
-    SELECT in_runs.*, judged.reason FROM in_runs JOIN judged USING (vehicle_id, run) WHERE is_stray
-    UNION ALL BY NAME
-    FROM on_curve
+    SELECT
+        * REPLACE (
+            CASE
+                WHEN reason IS NOT NULL THEN reason
+                WHEN odometer_km < max(odometer_km) OVER (
+                    PARTITION BY vehicle_id, cycle ORDER BY timestamp, odometer_km
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                ) THEN 'step_back'
+            END AS reason
+        )
+    FROM in_cycles
 )
 SELECT
     vehicle_id,

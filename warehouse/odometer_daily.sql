@@ -28,4 +28,4 @@ WITH read AS (
 )
 SELECT vehicle_id, date, first_km, last_km, min_km, max_km, coalesce(readings, 0) AS readings
 FROM days_in('UTC')
-LEFT JOIN read USING (vehicle_id, date);
+FULL JOIN read USING (vehicle_id, date);

@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 import dimo_etl
+from dimo_etl.errors import WarehouseError
 from dimo_etl.lake import layout
 from dimo_etl.schema import SIGNALS
 
@@ -153,8 +154,10 @@ def _any_day(folder: Path) -> bool:
             return any(
                 any(Path(day.path).glob("*.parquet")) for day in days if day.name.startswith("date=") and day.is_dir()
             )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise WarehouseError(f"{folder} cannot be read ({error.strerror}); allow reading it.") from error
 
 
 def _empty(columns: Mapping[str, str]) -> str:

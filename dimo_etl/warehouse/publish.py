@@ -63,8 +63,10 @@ def _database(defining: list[str]) -> bytes:
         path = Path(folder) / DATABASE
         try:
             with duckdb.connect(path) as connection:
+                connection.begin()
                 for statement in defining:
                     connection.execute(statement)
+                connection.commit()
         except duckdb.Error as error:
             raise WarehouseError(
                 f"the views cannot be defined over the files in place ({str(error).splitlines()[0].rstrip('.!')}); "
@@ -77,7 +79,7 @@ def _is_current(root: Path, wanted: list[str]) -> bool:
     """Whether the file in place is the one last published, from these definitions."""
     try:
         return (root / _STAMP).read_text() == _stamp(root, wanted)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -16,6 +15,13 @@ from dimo_etl.errors import WarehouseError
 from dimo_etl.warehouse import Warehouse
 from dimo_etl.warehouse.publish import publish
 from tests.warehouse.lake import Lake
+
+PUBLISH = """
+import sys
+from pathlib import Path
+from dimo_etl.warehouse.publish import publish
+root = Path(sys.argv[1])
+"""
 
 
 def test_publishing_again_changes_nothing(lake):
@@ -108,10 +114,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 def test_readers_never_miss_the_file_while_it_is_replaced_over_and_over(lake):
     lake.odometer("1", [10_000])
     lake.write()
-    code = (
-        "import sys; from pathlib import Path; from dimo_etl.warehouse.publish import publish; root = Path(sys.argv[1])\n"
-        "for n in range(15): (root / '.views').write_text('stale'); assert publish(root)"
-    )
+    code = f"{PUBLISH}for n in range(10):\n    (root / '.views').write_text('stale')\n    assert publish(root)"
     writer = subprocess.Popen([sys.executable, "-c", code, str(lake.root)])
     reads = 0
     while writer.poll() is None or reads == 0:
@@ -124,7 +127,7 @@ def test_two_processes_publish_without_harm(lake):
     lake.odometer("1", [10_000])
     lake.write()
     (lake.root / ".views").unlink()
-    code = "import sys; from pathlib import Path; from dimo_etl.warehouse.publish import publish; print(publish(Path(sys.argv[1])))"
+    code = f"{PUBLISH}print(publish(root))"
     both = [
         subprocess.Popen([sys.executable, "-c", code, str(lake.root)], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
@@ -139,12 +142,12 @@ def test_a_publish_killed_before_the_rename_leaves_the_old_file(lake):
     (lake.root / ".views").unlink()
     before = (lake.root / "dimo.duckdb").read_bytes()
     code = (
-        "import os, signal, sys; from pathlib import Path; from dimo_etl.warehouse.publish import publish\n"
+        f"{PUBLISH}import os, signal\n"
         "sys.addaudithook(lambda event, _: os.kill(os.getpid(), signal.SIGKILL) if event == 'os.rename' else None)\n"
-        "publish(Path(sys.argv[1]))"
+        "publish(root)"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(lake.root)], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert (lake.root / "dimo.duckdb").read_bytes() == before
     assert publish(lake.root) is True
-    assert os.listdir(lake.root / ".tmp") == []
+    assert list((lake.root / ".tmp").iterdir()) == []
