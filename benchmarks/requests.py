@@ -1,0 +1,74 @@
+"""How many history requests completeness costs, as a ratio to the fewest any client could do with.
+
+    python -m benchmarks.requests
+
+The least for a day of n events is ceil(n / 1000) answers. Days are uneven: two rush hours, a long night, a burst.
+Weeks are asked as the fetcher asks them: as consecutive days of one vehicle.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+from dimo_etl.history.complete import CompleteHistory
+from dimo_etl.model import DAY_MS
+from tests.history.service import DAY, START, AtOnce, Service, Stored, uneven_day
+
+TOTALS = (100, 500, 900, 1_100, 1_500, 2_500, 4_000, 7_000, 10_000, 12_000, 20_000, 35_000, 60_000)
+# Events a day of a week of one vehicle, from one that says little to one that never stops.
+WEEKS = (
+    (20, 35, 0, 60, 15, 10, 45),
+    (300, 420, 380, 510, 290, 60, 0),
+    (900, 1_100, 1_300, 700, 1_500, 200, 150),
+    (3_000, 2_400, 0, 2_800, 3_600, 900, 1_200),
+    (6_000, 8_000, 7_500, 5_500, 9_500, 2_000, 100),
+    (20_000, 18_000, 25_000, 22_000, 16_000, 4_000, 9_000),
+)
+_SEEDS = range(5)
+
+
+def spent(events: list[Stored], days: int, seed: int) -> int:
+    """Requests spent until every event of some days is held."""
+    service = Service(events, seed=seed)
+    history = CompleteHistory(service, AtOnce())
+    held = sum(len(piece.events) for piece in history.pieces([DAY + timedelta(days=n) for n in range(days)]))
+    if held != len(events):
+        raise SystemExit(f"{held} of {len(events)} events are held")
+    return len(service.asked)
+
+
+def single_day(total: int) -> tuple[int, int]:
+    """Requests spent and requests needed for days of a total, over all seeds."""
+    used = sum(spent(uneven_day(total, seed=seed), 1, seed) for seed in _SEEDS)
+    return used, len(_SEEDS) * math.ceil(total / 1000)
+
+
+def week(totals: tuple[int, ...]) -> tuple[int, int]:
+    """Requests spent and requests needed for a week, over all seeds; each day counts at least one for itself."""
+    used = 0
+    for seed in _SEEDS:
+        events = [event for n, total in enumerate(totals) for event in uneven_day(total, START + n * DAY_MS, seed)]
+        used += spent(events, len(totals), seed)
+    return used, len(_SEEDS) * sum(max(1, math.ceil(total / 1000)) for total in totals)
+
+
+def main() -> None:
+    """Print the ratio per total and over each mix."""
+    days = {total: single_day(total) for total in TOTALS}
+    for total, (used, needed) in days.items():
+        print(f"one day of {total:>6} events: {used / len(_SEEDS):6.1f} requests, ratio {used / needed:.2f}")
+    _print_mix("single days", list(days.values()))
+    weeks = [week(totals) for totals in WEEKS]
+    for totals, (used, needed) in zip(WEEKS, weeks, strict=True):
+        print(f"one week of {sum(totals):>6} events: {used / len(_SEEDS):6.1f} requests, ratio {used / needed:.2f}")
+    _print_mix("days asked as weeks", weeks)
+
+
+def _print_mix(name: str, counts: list[tuple[int, int]]) -> None:
+    used, needed = (sum(column) for column in zip(*counts, strict=True))
+    print(f"{name}: ratio {used / needed:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Complete history, against simulated services and the sandbox."""
