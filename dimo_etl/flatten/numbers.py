@@ -7,15 +7,24 @@ holds) is told from the text before, and such a document is read by the standard
 from __future__ import annotations
 
 import json
+import re
+import sys
 from dataclasses import dataclass
 
 import orjson
 
-# 17 significant digits always survive float64 and 18 digits always fit 64 bits; more may not.
+# No float64 needs more than 17 significant digits, and 18 digits always fit 64 bits; a longer number may lose some.
 _LONG_RUN = b"0" * 18
-_DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
+# Below 1e-307 float64 loses digits, and at last the number; the pattern leaves out what is only inside a string.
+_SMALL_EXPONENT = b"0e-000"
+_SMALL = re.compile(rb"[:,\[\s]-?[\d.]+[eE]-\d{3}")
+_SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
 _FLOAT_DIGITS = 17
 _EXACT_INTEGERS = 2**53
+_SMALLEST, _LARGEST = sys.float_info.min, sys.float_info.max
+_INTEGERS_64 = range(-(2**63), 2**64)
+# Dataclasses are passed through so that `default` writes a long number; orjson would write its fields.
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 class UnreadableError(ValueError):
@@ -41,7 +50,8 @@ def parse(payload: bytes) -> object:
     Raises:
         UnreadableError: the text is not JSON that UTF-8 and a sane depth can hold.
     """
-    if _LONG_RUN not in payload.translate(_DIGITS_TO_ZERO, b"."):
+    shape = payload.translate(_SHAPE, b".")
+    if _LONG_RUN not in shape and (_SMALL_EXPONENT not in shape or _SMALL.search(payload) is None):
         try:
             return orjson.loads(payload)
         except orjson.JSONDecodeError:
@@ -49,10 +59,14 @@ def parse(payload: bytes) -> object:
     return _parse_carefully(payload)
 
 
-def to_json(value: object) -> JsonText:
-    """A value as JSON text, long numbers with every digit."""
+def to_json(value: object, *, sort_keys: bool = False) -> JsonText:
+    """A value as JSON text, long numbers with every digit.
+
+    Raises:
+        UnreadableError: the value is nested too deeply.
+    """
     try:
-        return JsonText(orjson.dumps(value, default=_long_number).decode())
+        return JsonText(orjson.dumps(value, _long_number, _OPTIONS | (orjson.OPT_SORT_KEYS * sort_keys)).decode())
     except orjson.JSONEncodeError as error:
         raise UnreadableError(f"its value cannot be written as JSON: {error}") from error
 
@@ -72,7 +86,7 @@ def _parse_carefully(payload: bytes) -> object:
         value = json.loads(
             payload.decode("utf-8"), parse_int=_integer, parse_float=_decimal, parse_constant=_refuse_constant
         )
-        orjson.dumps(value, default=_long_number)  # refuses lone surrogates and depths no reader would follow
+        orjson.dumps(value, _long_number, _OPTIONS)  # refuses lone surrogates and depths no reader would follow
     except UnicodeDecodeError as error:
         raise UnreadableError(f"not UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
@@ -84,18 +98,20 @@ def _parse_carefully(payload: bytes) -> object:
     return value
 
 
-def _integer(text: str) -> int | LongNumber:
+def _integer(text: str) -> int | float | LongNumber:
     if len(text) > 400:
         return LongNumber(text)
     number = int(text)
-    return number if fits_float(number) else LongNumber(text)
+    if not fits_float(number):
+        return LongNumber(text)
+    return number if number in _INTEGERS_64 else float(number)  # exactly, and orjson can write it
 
 
 def _decimal(text: str) -> float | LongNumber:
     mantissa = text.lower().partition("e")[0]
     digits = mantissa.replace(".", "").lstrip("-0")
     number = float(text)
-    if len(digits.rstrip("0")) > _FLOAT_DIGITS or number in (float("inf"), float("-inf")) or (digits and not number):
+    if len(digits.rstrip("0")) > _FLOAT_DIGITS or (digits and not _SMALLEST <= abs(number) <= _LARGEST):
         return LongNumber(text)
     return number
 

@@ -1,0 +1,1 @@
+"""Documents into rows of signals, leaf by leaf."""
