@@ -11,8 +11,8 @@ import json
 import re
 
 import msgspec
-import orjson
 
+from dimo_etl.flatten.numbers import UnreadableError, parse, to_json
 from dimo_etl.model import Event
 from dimo_etl.timestamps import to_us
 
@@ -68,8 +68,8 @@ def read_event(payload: bytes, *, index_id: str | None = None) -> Event:
 def content_hash(payload: bytes) -> str:
     """A stable id of a document's content: the order of keys, white space and `1.0` for `1` do not change it."""
     try:
-        canonical = orjson.dumps(_whole_numbers(orjson.loads(payload)), option=orjson.OPT_SORT_KEYS)
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
+        canonical = to_json(_whole_numbers(parse(payload)), sort_keys=True).encode()
+    except (UnreadableError, RecursionError):
         canonical = payload
     return CONTENT_PREFIX + hashlib.blake2b(canonical, digest_size=16).hexdigest()
 
@@ -107,7 +107,7 @@ def _read_oddly_typed(payload: bytes) -> tuple[str | None, object, object]:
     own_id = document.get("id")
     data = document.get("data", document)
     stamp = _nested_time(data) if isinstance(data, dict) else None
-    return own_id if isinstance(own_id, str) else None, document.get("time"), stamp
+    return own_id if isinstance(own_id, str) and _is_unicode(own_id) else None, document.get("time"), stamp
 
 
 def _nested_time(data: dict[str, object]) -> object:
@@ -120,6 +120,11 @@ def _nested_time(data: dict[str, object]) -> object:
         newest = max((time for time in times if time is not None), default=None)
         return None if newest is None else newest / 1000
     return stamp.get("value")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written: JSON can spell lone surrogates, which UTF-8 cannot."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _whole_numbers(value: object) -> object:
