@@ -9,8 +9,8 @@ import dagster as dg
 
 from dimo_etl.config import Settings
 from dimo_etl.coverage import Coverage
+from dimo_etl.lake.audit import audit_day
 from dimo_etl.lake.raw import units_of
-from dimo_etl.lake.signals import repeated_events
 from dimo_etl.lake.store import Store
 from pipelines.assets.history import RAW, SIGNALS_KEY
 from pipelines.failures import explained
@@ -44,7 +44,7 @@ def history_checks(start: date) -> list[dg.AssetChecksDefinition]:
     def unique(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dimo]) -> dg.AssetCheckResult:
         """No event is in a day twice, and each day holds exactly the events its coverage records say it keeps."""
         with explained(dimo), Store(dimo.settings.warehouse) as store:
-            wrong = [text for day in _days(context) for text in repeated_events(store, day)]
+            wrong = [text for day in _days(context) for text in audit_day(store, day)]
         return dg.AssetCheckResult(
             passed=not wrong,
             severity=dg.AssetCheckSeverity.ERROR,

@@ -85,31 +85,6 @@ def write_day(store: Store, day: date) -> DayWritten | None:
             rows.close()
 
 
-def repeated_events(store: Store, day: date) -> list[str]:
-    """What is wrong with the events of a day: a sentence for each vehicle whose events are not the recorded ones.
-
-    Raises:
-        WarehouseError: the file is damaged.
-    """
-    name = layout.signals_file(day)
-    if not store.exists(name):
-        return []
-    try:
-        with store.open(name) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
-            records = msgspec.json.decode(file.metadata.metadata[COVERAGE_KEY], type=tuple[Coverage, ...])
-            ids = file.read(columns=["vehicle_id", "event_id"])
-    except (OSError, pa.ArrowException) as error:
-        raise raw.damaged(store, name, error) from error
-    found = ids.group_by("vehicle_id").aggregate([("event_id", "count_distinct")]).to_pydict()
-    counted = dict(zip(found["vehicle_id"], found["event_id_count_distinct"], strict=True))
-    return [
-        f"{day}: vehicle {record.vehicle_id} has {counted.get(record.vehicle_id, 0)} events and its record says "
-        f"{record.kept_events}"
-        for record in records
-        if counted.get(record.vehicle_id, 0) != record.kept_events
-    ]
-
-
 def _rewrite(store: Store, day: date, units: list[raw.RawUnit], inputs: bytes, rows: _SortedRows) -> DayWritten:
     records: list[Coverage] = []
     quarantine: list[dict[str, object]] = []

@@ -1,0 +1,1 @@
+"""Tests of the Dagster side, on real instances, against a running sandbox."""
