@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from datetime import date
 
@@ -15,6 +14,7 @@ from dimo_etl.config import Settings
 from dimo_etl.errors import AuthError, DimoError, ServiceDownError, WarehouseError
 from dimo_etl.history.fetch import VehicleDay
 from dimo_etl.orchestrator import Brought
+from pipelines.build import build_defs
 from pipelines.instance import PROCESS_TAG, bury_the_dead, this_process, use_home
 from pipelines.jobs import JOB, STEP, range_tags
 from pipelines.partitions import DAYS_A_BATCH
@@ -42,9 +42,6 @@ class Dagster:
             DimoError: the first batch could not even begin.
         """
         use_home()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from pipelines.definitions import build_defs
         fetched: list[DayFetched] = []
         error: DimoError | None = None
         with dg.DagsterInstance.get() as instance:

@@ -11,6 +11,7 @@ import dagster as dg
 from dimo_etl.errors import ConfigError
 
 PROCESS_TAG = "dimo/process"
+_UNDER_WAY = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
 def use_home() -> Path:
@@ -37,8 +38,7 @@ def this_process() -> str:
 
 def bury_the_dead(instance: dg.DagsterInstance) -> None:
     """Mark runs as failed whose command-line process is gone: killed, it could not say so itself."""
-    filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
-    for run in instance.get_runs(filters):
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
         host, _, process = run.tags.get(PROCESS_TAG, "").partition("/")
         pid, _, started = process.partition("/")
         if host == socket.gethostname() and pid.isdecimal() and _started(int(pid)) != started:

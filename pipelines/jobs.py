@@ -10,8 +10,6 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-from pipelines.partitions import daily
-
 JOB = "daily_history"
 STEP = "history"
 # Documents arrive late: a car without reception sends its day when it is back. Three days catch nearly all of it.
@@ -19,12 +17,11 @@ LOOKBACK_DAYS = 3
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
-def daily_job(start: date) -> dg.UnresolvedAssetJobDefinition:
+def daily_job() -> dg.UnresolvedAssetJobDefinition:
     """All assets: vehicles, history and views."""
     return dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.all(),
-        partitions_def=daily(start),
         description="Bring days of history of every vehicle into the warehouse, and publish the views.",
         # A stuck run must not hold its place for ever; a week of a large fleet takes minutes.
         run_tags={"dagster/max_runtime": "7200"},

@@ -47,7 +47,6 @@ def history_assets(start: date) -> dg.AssetsDefinition:
                 deps=[vehicles],
                 description="Every event of the day as received, with proof of completeness, one unit a vehicle.",
                 kinds={"python", "parquet"},
-                skippable=True,
                 code_version="1",
             ),
             dg.AssetSpec(
@@ -55,7 +54,6 @@ def history_assets(start: date) -> dg.AssetsDefinition:
                 deps=[RAW],
                 description="The day's events flattened: one row for each leaf value, all vehicles in one file.",
                 kinds={"python", "parquet"},
-                skippable=True,
                 code_version=str(FLATTEN_VERSION),
                 metadata={"dagster/column_schema": table_schema(SIGNALS)},
             ),
@@ -102,7 +100,12 @@ class _Step:
         return batch.days
 
     def write(self, day: DayFetched) -> None:
-        written = write_signals(self._dimo.settings, day.day)
+        """Flatten a day; one that cannot be, as its raw unit is damaged, stops no other."""
+        try:
+            written = write_signals(self._dimo.settings, day.day)
+        except DimoError as error:
+            day.error = day.error or error
+            return
         self._describe(SIGNALS_KEY, day.day, _signals_metadata(written))
         self._context.log.info("%s: %d rows", day.day, written.rows if written else 0)
 

@@ -28,7 +28,6 @@ def _spec(view: View) -> dg.AssetSpec:
         kinds={"duckdb", "sql"},
         deps=[SIGNALS_KEY, vehicles],
         description=view.header,
-        skippable=True,
         metadata={
             "dagster/column_schema": dg.TableSchema(
                 columns=[dg.TableColumn(column.name, description=column.description) for column in view.columns]
