@@ -1,0 +1,141 @@
+"""What Dagster is told: a change of names, dependencies, checks, partitions or schedules shows here first."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from pipelines.build import build_defs
+from pipelines.jobs import JOB
+from tests.pipelines.conftest import PROJECT, START, Household
+
+VIEW_NAMES = {
+    "coverage",
+    "days_in",
+    "distance_daily",
+    "distance_daily_in",
+    "distance_driven",
+    "errors",
+    "errors_daily",
+    "latest",
+    "odometer",
+    "odometer_daily",
+    "quarantine",
+    "status",
+}
+
+
+@pytest.fixture
+def defs(household: Household) -> dg.Definitions:
+    return build_defs(household.dimo)
+
+
+def specs(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+def test_the_definitions_load(defs: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_the_definitions_load_without_a_warning(household: Household) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        build_defs(household.dimo)
+
+
+def test_the_assets_and_what_they_are_made_from(defs: dg.Definitions) -> None:
+    upstream = {
+        name: {dep.asset_key.to_user_string() for dep in spec.deps}
+        for name, spec in specs(defs).items()
+        if name not in VIEW_NAMES
+    }
+    assert upstream == {"vehicles": set(), "raw_history": {"vehicles"}, "signals": {"raw_history"}}
+
+
+def test_every_view_is_an_asset_made_from_signals_and_vehicles(defs: dg.Definitions) -> None:
+    found = specs(defs)
+    assert found.keys() >= VIEW_NAMES
+    for name in VIEW_NAMES:
+        assert {dep.asset_key.to_user_string() for dep in found[name].deps} == {"signals", "vehicles"}
+
+
+def test_every_asset_says_what_it_is_and_belongs_to_a_group(defs: dg.Definitions) -> None:
+    for name, spec in specs(defs).items():
+        assert spec.description, name
+        assert spec.group_name in {"history", "answers"}, name
+        assert spec.kinds, name
+
+
+def test_the_daily_assets_are_partitioned_by_utc_day_from_the_first_day_to_yesterday(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for name in ("raw_history", "signals"):
+        days = graph.get(dg.AssetKey(name)).partitions_def
+        assert isinstance(days, dg.DailyPartitionsDefinition)
+        assert days.timezone == "UTC"
+        assert days.get_first_partition_key() == START.isoformat()
+        assert days.get_last_partition_key() < date.today().isoformat()
+
+
+def test_a_backfill_runs_a_week_at_a_time(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for name in ("raw_history", "signals"):
+        assert graph.get(dg.AssetKey(name)).backfill_policy == dg.BackfillPolicy.multi_run(7)
+
+
+def test_the_checks_there_are_and_which_of_them_block(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    checks = {
+        f"{key.asset_key.to_user_string()}.{key.name}": graph.get_check_spec(key).blocking
+        for key in graph.asset_check_keys
+    }
+    assert checks == {"raw_history.complete": False, "signals.unique": True}
+
+
+def test_the_one_job_runs_everything(defs: dg.Definitions) -> None:
+    job = defs.resolve_job_def(JOB)
+    selected = {key.to_user_string() for key in job.asset_layer.selected_asset_keys}
+    assert selected == specs(defs).keys()
+
+
+def test_the_schedule_is_stopped_until_somebody_starts_it(defs: dg.Definitions) -> None:
+    schedule = defs.resolve_schedule_def("every_morning")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("15 6 * * *", "UTC")
+    assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+
+
+def test_the_columns_of_every_view_are_described(defs: dg.Definitions) -> None:
+    for name in {"signals", *VIEW_NAMES}:
+        columns = specs(defs)[name].metadata["dagster/column_schema"].columns
+        assert columns, name
+        assert all(column.description for column in columns), name
+
+
+def test_dagster_finds_the_definitions_by_itself_without_a_warning_about_them(household: Household, home: Path) -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate"],
+        cwd=PROJECT,
+        env=os.environ | household.environ | {"DAGSTER_HOME": str(home), "PYTHONWARNINGS": "always"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert found.returncode == 0, found.stderr
+    said = (found.stdout + found.stderr).splitlines()
+    assert any("All code locations passed validation" in line for line in said)
+    assert not [line for line in said if "Warning" in line and str(PROJECT / "pipelines") in line]
+
+
+def test_the_instance_loads_from_the_projects_dagster_yaml(home: Path) -> None:
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 4
+        assert not instance.telemetry_enabled
+        assert instance.run_monitoring_enabled
+        assert not instance.run_retries_retry_on_asset_or_op_failure

@@ -1,0 +1,131 @@
+"""The daily assets: what a run over days leaves in the warehouse and tells Dagster."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import dagster as dg
+import pytest
+
+from tests.pipelines.conftest import HONDA, LEXUS, Household
+
+MONDAY, TUESDAY, WEDNESDAY = date(2025, 6, 9), date(2025, 6, 10), date(2025, 6, 11)
+RAW, SIGNALS = dg.AssetKey("raw_history"), dg.AssetKey("signals")
+WEEK = {"2025-06-09", "2025-06-10", "2025-06-11"}
+
+
+def metadata_of(household: Household, asset: dg.AssetKey, partition: str) -> dict[str, object]:
+    records = household.instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset, asset_partitions=[partition]), limit=1
+    ).records
+    return {key: found.value for key, found in records[0].asset_materialization.metadata.items()}
+
+
+def test_a_day_is_brought_whole(household: Household) -> None:
+    assert household.run(MONDAY).success
+    assert household.events_held() == household.events_that_exist(MONDAY, MONDAY)
+    assert household.materialized("raw_history") == household.materialized("signals") == {"2025-06-09"}
+
+
+def test_a_run_over_several_days_materializes_each_of_them(household: Household) -> None:
+    result = household.run(MONDAY, WEDNESDAY)
+    assert result.success
+    assert household.events_held() == household.events_that_exist(MONDAY, WEDNESDAY)
+    assert household.materialized("raw_history") == household.materialized("signals") == WEEK
+
+
+def test_each_partition_tells_its_own_numbers(household: Household) -> None:
+    household.run(MONDAY, TUESDAY)
+    for day in (MONDAY, TUESDAY):
+        events = sum(len(ids) for ids in household.events_that_exist(day, day).values())
+        raw = metadata_of(household, RAW, day.isoformat())
+        assert (raw["events"], raw["vehicle_days_complete"], raw["vehicle_days_incomplete"]) == (events, 2, 0)
+        signals = metadata_of(household, SIGNALS, day.isoformat())
+        assert signals["events"] == events
+        assert signals["dagster/partition_row_count"] > events
+        assert signals["bytes"] == (household.root / f"signals/date={day}/signals.parquet").stat().st_size
+
+
+def test_days_apart_can_be_brought_one_after_the_other(household: Household) -> None:
+    household.run(MONDAY)
+    household.run(WEDNESDAY)
+    assert household.materialized("signals") == {"2025-06-09", "2025-06-11"}
+    assert {day for _, day in household.events_held()} == {MONDAY, WEDNESDAY}
+
+
+def test_what_is_complete_is_not_asked_for_again(household: Household) -> None:
+    household.run(MONDAY)
+    held, asked = household.events_held(), household.requests()
+    assert household.run(MONDAY).success
+    assert household.requests() == asked
+    assert household.events_held() == held
+
+
+def test_a_refresh_asks_again_and_changes_nothing_that_is_the_same(household: Household) -> None:
+    household.run(MONDAY)
+    held, asked = household.events_held(), household.requests()
+    household.run(MONDAY, refresh=True)
+    assert household.requests() > asked
+    assert household.events_held() == held
+
+
+def test_only_the_vehicles_named_are_brought(household: Household) -> None:
+    household.run(MONDAY, vehicles=[str(HONDA)])
+    assert {vehicle for vehicle, _ in household.events_held()} == {HONDA}
+
+
+def test_signals_alone_are_made_without_a_request(household: Household) -> None:
+    household.run(MONDAY, only=["raw_history"])
+    assert household.materialized("signals") == set()
+    asked = household.requests()
+    assert household.run(MONDAY, only=["signals"]).success
+    assert household.requests() == asked
+    assert household.materialized("signals") == {"2025-06-09"}
+    assert household.events_held() == household.events_that_exist(MONDAY, MONDAY)
+
+
+def test_signals_of_a_day_without_history_are_empty_and_no_failure(household: Household) -> None:
+    assert household.run(MONDAY, only=["signals"]).success
+    assert metadata_of(household, SIGNALS, "2025-06-09")["dagster/partition_row_count"] == 0
+
+
+@pytest.fixture
+def half_brought(household: Household) -> Household:
+    """Three days, of which the service answers 500 for one of one vehicle."""
+    household.sandbox.faults.break_day(LEXUS, TUESDAY)
+    result = household.run(MONDAY, WEDNESDAY)
+    assert not result.success
+    return household
+
+
+def test_a_day_that_fails_stops_no_other_and_only_it_is_left_to_do(half_brought: Household) -> None:
+    assert half_brought.materialized("raw_history") == half_brought.materialized("signals") == WEEK - {"2025-06-10"}
+    exist = half_brought.events_that_exist(MONDAY, WEDNESDAY)
+    held = half_brought.events_held()
+    assert held == {key: ids for key, ids in exist.items() if key != (LEXUS, TUESDAY)}
+    assert f"vehicle {LEXUS}" in str(half_brought.dimo.error)
+
+    half_brought.sandbox.faults.clear()
+    asked = len(half_brought.sandbox.requests)
+    assert half_brought.run(MONDAY, WEDNESDAY).success
+    assert half_brought.materialized("signals") == WEEK
+    assert half_brought.events_held() == exist
+    history = [made for made in half_brought.sandbox.requests[asked:] if made.path.endswith("/history")]
+    assert {(made.path.split("/")[-2], made.query.count("2025-06-10")) for made in history} == {(str(LEXUS), 2)}
+
+
+def test_a_damaged_unit_stops_no_other_day(household: Household) -> None:
+    household.run(MONDAY, WEDNESDAY, only=["raw_history"])
+    damaged = household.root / f"raw/date={TUESDAY}/{LEXUS}.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    assert not household.run(MONDAY, WEDNESDAY, only=["signals"]).success
+    assert str(damaged) in str(household.dimo.error)
+    assert household.materialized("signals") == WEEK - {"2025-06-10"}
+
+
+def test_refused_credentials_fail_the_run_in_one_sentence(household: Household) -> None:
+    household.sandbox.faults.answer(401, times=10, at="/auth")
+    result = household.run(MONDAY, only=["raw_history"])
+    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert [failure.user_failure_data.description for failure in failures] == [str(household.dimo.error)]
+    assert household.materialized("raw_history") == set()

@@ -1,0 +1,45 @@
+"""The asset `vehicles` and the view assets."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import dagster as dg
+
+from dimo_etl.warehouse import Warehouse
+from pipelines.assets.views import VIEWS
+from tests.pipelines.conftest import HONDA, LEXUS, Household
+
+DAY = date(2025, 6, 9)
+
+
+def test_every_view_asset_is_a_view_that_answers(household: Household) -> None:
+    household.run(DAY)
+    with Warehouse.open(household.root) as warehouse:
+        for view in VIEWS:
+            assert household.instance.get_latest_materialization_event(dg.AssetKey(view.name)) is not None
+            if not view.name.endswith("_in"):  # a table macro
+                assert warehouse.execute(f"FROM {view.name}").columns == [column.name for column in view.columns]
+
+
+def test_views_can_be_published_one_by_one(household: Household) -> None:
+    household.run(DAY)
+    result = household.run(DAY, only=["odometer"])
+    assert [found.asset_key.to_user_string() for found in result.asset_materializations_for_node("views")] == [
+        "odometer"
+    ]
+
+
+def test_views_are_replaced_only_when_they_changed(household: Household) -> None:
+    household.run(DAY)
+    database = household.root / "dimo.duckdb"
+    before = database.stat()
+    household.run(DAY)
+    assert (database.stat().st_ino, database.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_vehicles_are_remembered_with_what_identity_tells(household: Household) -> None:
+    household.run(DAY, only=["vehicles"])
+    with Warehouse.open(household.root) as warehouse:
+        found = warehouse.execute("SELECT token_id, make FROM vehicles ORDER BY ALL").fetchall()
+    assert found == [(LEXUS, "Lexus"), (HONDA, "Honda")]
