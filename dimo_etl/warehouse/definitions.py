@@ -105,13 +105,8 @@ def statements(root: Path) -> list[str]:
     for name in ORDER:
         text = _text(name)
         made.append(_PLACE.sub(lambda place: bindings[place[1]], text))
-        kind = re.search(r"^CREATE (VIEW|MACRO) \w+(?:\(\w*\) AS (TABLE))?", text, re.MULTILINE)
-        if kind and "MACRO" not in kind.groups():
-            view = _describe(name, text)
-            made.append(f"COMMENT ON VIEW {name} IS {quoted(view.header)}")
-            made += [
-                f"COMMENT ON COLUMN {name}.{column.name} IS {quoted(column.description)}" for column in view.columns
-            ]
+        if "\nCREATE VIEW " in text:
+            made.append(f"COMMENT ON VIEW {name} IS {quoted(_describe(name, text).header)}")
     return made
 
 

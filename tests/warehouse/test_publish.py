@@ -114,7 +114,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 def test_readers_never_miss_the_file_while_it_is_replaced_over_and_over(lake):
     lake.odometer("1", [10_000])
     lake.write()
-    code = f"{PUBLISH}for n in range(10):\n    (root / '.views').write_text('stale')\n    assert publish(root)"
+    code = f"{PUBLISH}for n in range(5):\n    (root / '.views').write_text('stale')\n    assert publish(root)"
     writer = subprocess.Popen([sys.executable, "-c", code, str(lake.root)])
     reads = 0
     while writer.poll() is None or reads == 0:
