@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -46,6 +47,7 @@ class Store:
             self._scratch_home = Path(tempfile.gettempdir()) / f"dimo-etl-{quote(root, safe='')[-80:]}"
         self._scratch: Path | None = None
         self._scratch_lock: FileLock | None = None
+        self._opening = threading.Lock()
 
     def stage(self) -> Path:
         """An empty private file to write to before `publish`; it is removed if this process dies."""
@@ -125,8 +127,12 @@ class Store:
 
     def _scratch_folder(self) -> Path:
         """This store's own folder under `.tmp/`, held by a lock for as long as the process lives."""
-        if self._scratch is not None:
+        with self._opening:
+            if self._scratch is None:
+                self._scratch = self._open_scratch()
             return self._scratch
+
+    def _open_scratch(self) -> Path:
         with self.lock("tmp"):
             home = self._scratch_home / ".tmp"
             self._make_folder(home)
@@ -135,7 +141,6 @@ class Store:
             folder.mkdir(mode=0o700)
             self._scratch_lock = FileLock(folder / "lock", mode=0o600, thread_local=False)
             self._scratch_lock.acquire()
-            self._scratch = folder
         return folder
 
     def _make_folder(self, folder: Path) -> None:

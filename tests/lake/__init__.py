@@ -1,0 +1,1 @@
+"""The lake: files, raw units, the rules of a commit, and the day files."""
