@@ -25,8 +25,10 @@ from dimo_etl.lake.store import Store
 from dimo_etl.model import DAY_MS, Event, Vehicle, Window, day_of_us
 
 _log = logging.getLogger("dimo_etl.history")
-# So many answers in a row that failed after all their retries, from any vehicle, mean that the service is down.
+# So many answers in a row that failed after all their retries mean that the service is down.
 _DOWN_AFTER = 5
+# Unless they are all of one or two vehicles: then it is these vehicles the service has trouble with.
+_DOWN_FOR_VEHICLES = 3
 
 
 class Outcome(Enum):
@@ -73,7 +75,6 @@ class Fetcher:
         self._source = source
         self._concurrency = concurrency
         self._now = now
-        self._down = _Breaker(_DOWN_AFTER)
 
     def fetch(
         self,
@@ -99,17 +100,19 @@ class Fetcher:
             ServiceDownError: the service fails again and again.
             WarehouseError: the warehouse cannot be read or written.
         """
+        breaker = _Breaker(_DOWN_AFTER, min(_DOWN_FOR_VEHICLES, len(vehicles)))
         with (
             ThreadPoolExecutor(self._concurrency, "dimo-request") as requests,
             ThreadPoolExecutor(self._concurrency, "dimo-vehicle") as jobs,
         ):
             started = [
-                jobs.submit(self._fetch_vehicle, vehicle, days, refresh, requests, progress) for vehicle in vehicles
+                jobs.submit(self._fetch_vehicle, vehicle, days, refresh, requests, breaker, progress)
+                for vehicle in vehicles
             ]
             try:
                 return [done for job in started for done in job.result()]
             except BaseException:
-                self._down.stop()
+                breaker.stop()
                 jobs.shutdown(wait=True, cancel_futures=True)
                 raise
 
@@ -119,6 +122,7 @@ class Fetcher:
         days: Sequence[date],
         refresh: bool,
         requests: Executor,
+        breaker: _Breaker,
         progress: Callable[[VehicleDay], None],
     ) -> list[VehicleDay]:
         done: list[VehicleDay] = []
@@ -137,7 +141,7 @@ class Fetcher:
                 open_days.append(day)
                 asked_before = asked_before or unit is not None
         for run in _consecutive(open_days):
-            visit = _Visit(vehicle, self._source, self._down)
+            visit = _Visit(vehicle, self._source, breaker)
             history = CompleteHistory(visit.ask, requests, ahead=self._concurrency, refresh=refresh or asked_before)
             left = list(run)
             try:
@@ -227,12 +231,19 @@ class _Day:
 
 
 class _Breaker:
-    """Counts answers that failed in a row, over all vehicles."""
+    """Counts answers that failed in a row, and the vehicles they were about.
 
-    def __init__(self, limit: int) -> None:
+    Args:
+        limit: failures in a row that mean that the service is down.
+        vehicles: how many vehicles they must be about to mean that.
+    """
+
+    def __init__(self, limit: int, vehicles: int) -> None:
         self._limit = limit
+        self._vehicles = vehicles
         self._lock = threading.Lock()
         self._failures = 0
+        self._failing: set[str] = set()
         self._stopped = False
         self._last = ""
 
@@ -242,19 +253,21 @@ class _Breaker:
 
     def check(self) -> None:
         """Raise ServiceDownError where asking on is pointless."""
-        if self._stopped or self._failures >= self._limit:
+        if self._stopped or (self._failures >= self._limit and len(self._failing) >= self._vehicles):
             raise ServiceDownError(f"The service is down: {self._last}" if self._last else "The fetch was stopped.")
 
-    def failed(self, error: ServiceError) -> None:
+    def failed(self, vehicle: Vehicle, error: ServiceError) -> None:
         """Count a failure."""
         with self._lock:
             self._failures += 1
+            self._failing.add(vehicle.vehicle_id)
             self._last = str(error)
 
     def worked(self) -> None:
         """Forget the failures before."""
         with self._lock:
             self._failures = 0
+            self._failing.clear()
 
 
 class _Visit:
@@ -280,7 +293,7 @@ class _Visit:
             draw = self._source.history(self.vehicle.token_id, window, refresh=refresh)
         except ServiceError as error:
             self._count(window, error.requests)
-            self._breaker.failed(error)
+            self._breaker.failed(self.vehicle, error)
             raise
         self._breaker.worked()
         self._count(window, draw.requests)
