@@ -31,7 +31,12 @@ class ResponseCache:
         self._lock = Lock()
 
     def around(self, request: Request, answer: Callable[[], Response]) -> Response:
-        """The cached answer to a request, or a new one, with `X-Cache` saying which."""
+        """The cached answer to a request, or a new one, with `X-Cache` saying which.
+
+        Args:
+            request: what is asked.
+            answer: makes a new answer; a refusal it raises passes through, for errors are not cached.
+        """
         directives = request.headers.get("cache-control", "").lower()
         if "no-store" in directives:
             return answer()
@@ -42,8 +47,6 @@ class ResponseCache:
             headers = {"X-Cache": "hit", "Cache-Control": f"public, max-age={int(left_s)}"}
             return Response(content, headers=headers | {"Content-Type": content_type})
         response = answer()
-        if response.status_code != 200:
-            return response
         if request.query_params.get("refresh") == "true":
             response.headers["X-Cache"] = "unreachable"
             return response

@@ -142,6 +142,7 @@ class SandboxServer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((_HOST, self.port))
+            listener.listen(128)  # who connects from now on is served, if not at once
         except OSError as error:
             listener.close()
             raise InputError(
