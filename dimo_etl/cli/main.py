@@ -36,7 +36,10 @@ for name, command in (
 
 def main() -> None:
     """Run the command line; errors go to standard error in one sentence, and the exit code is 1."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    warnings = logging.StreamHandler(sys.stderr)
+    warnings.setLevel(logging.WARNING)
+    # On the package's own logger, before any an orchestrator adds: those rewrite the records they pass on.
+    logging.getLogger("dimo_etl").addHandler(warnings)
     try:
         app()
     except DimoError as error:

@@ -14,7 +14,11 @@ from dimo_etl.cli.settings import settings
 from dimo_etl.model import parse_vehicle_id
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
     from dimo_etl.history.fetch import VehicleDay
+    from dimo_etl.model import Vehicle
 
 # Not everything could be brought; what could is there.
 INCOMPLETE = 3
@@ -52,7 +56,8 @@ def sync(
         counter = Counter(advance)
         brought = orchestrator().bring(chosen, days, only=only, refresh=refresh, progress=counter)
     done = [vehicle_day for day in brought.days for vehicle_day in day.vehicle_days]
-    complete = [found for found in done if found.outcome in (Outcome.COMPLETE, Outcome.ALREADY_COMPLETE)]
+    proved = (Outcome.COMPLETE, Outcome.ALREADY_COMPLETE)
+    complete = [found for found in done if found.outcome in proved]
     wanted = len(vehicles) * len(days)
     requests = sum(found.coverage.requests for found in done if found.outcome is not Outcome.ALREADY_COMPLETE)
     events = sum(found.coverage.fetched_events for found in complete)
@@ -61,12 +66,15 @@ def sync(
         f"in {chosen.warehouse}"
     )
     for found in sorted(done, key=lambda found: (found.coverage.date, found.coverage.vehicle_id)):
-        if found not in complete:
+        if found.outcome not in proved:
             typer.echo(_open(found), err=True)
+    for line in _unasked(vehicles, days, done):
+        typer.echo(line, err=True)
     if brought.error is not None:
         typer.echo(f"Error: {brought.error}", err=True)
     if len(complete) < wanted or brought.error is not None:
-        raise typer.Exit(INCOMPLETE if complete else 1)
+        went_through = brought.error is None or any(found.outcome in (*proved, Outcome.INCOMPLETE) for found in done)
+        raise typer.Exit(INCOMPLETE if went_through else 1)
 
 
 def _open(found: VehicleDay) -> str:
@@ -77,6 +85,18 @@ def _open(found: VehicleDay) -> str:
         f"Not complete: vehicle {record.vehicle_id}, {record.date}: "
         f"{record.fetched_events:,} of {expected} events held; {record.reason}"
     )
+
+
+def _unasked(vehicles: Sequence[Vehicle], days: Sequence[date], done: Sequence[VehicleDay]) -> list[str]:
+    """A line for each vehicle with days that the run did not come to before it ended."""
+    reached = {(found.coverage.vehicle_id, found.coverage.date) for found in done}
+    lines = []
+    for vehicle in vehicles:
+        left = [day for day in days if (vehicle.vehicle_id, day) not in reached]
+        if left:
+            span = f"{left[0]}" if len(left) == 1 else f"{len(left):,} days from {left[0]} to {left[-1]}"
+            lines.append(f"Not complete: vehicle {vehicle.vehicle_id}, {span}: not asked for; run this again.")
+    return lines
 
 
 class Counter:
