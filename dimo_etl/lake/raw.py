@@ -56,9 +56,10 @@ class RawWriter:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._staged = store.stage()
-        self._writer = pq.ParquetWriter(
-            self._staged, _SCHEMA, compression="zstd", use_dictionary=["origin"], write_page_checksum=True
-        )
+        with store.explained("write events to"):
+            self._writer = pq.ParquetWriter(
+                self._staged, _SCHEMA, compression="zstd", use_dictionary=["origin"], write_page_checksum=True
+            )
         self._digest = hashlib.blake2b(digest_size=16)
         self._known: set[str] = set()
         self._contents: set[str] = set()
@@ -102,13 +103,17 @@ class RawWriter:
         record = msgspec.json.encode(coverage)
         self._digest.update(record)
         self._writer.add_key_value_metadata({COVERAGE_KEY: record, _DIGEST_KEY: self._digest.hexdigest().encode()})
-        self._writer.close()
+        with self._store.explained("write events to"):
+            self._writer.close()
         self._store.publish(self._staged, layout.raw_file(coverage.vehicle_id, coverage.date))
 
     def discard(self) -> None:
         """Drop what was collected."""
-        self._writer.close()
-        self._store.discard(self._staged)
+        try:
+            with self._store.explained("write events to"):
+                self._writer.close()
+        finally:
+            self._store.discard(self._staged)
 
     def _flush(self) -> None:
         if not self._rows:
@@ -121,13 +126,8 @@ class RawWriter:
             pa.array([origin for _, origin in self._rows], pa.string()),
             pa.array([event.payload for event in events], pa.binary()),
         ]
-        try:
+        with self._store.explained("write events to"):
             self._writer.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
-        except OSError as error:
-            raise WarehouseError(
-                f"cannot write to the warehouse {self._store.root} ({error.strerror or error}); "
-                "make room there, then run it again."
-            ) from error
         self._rows, self._buffered = [], 0
 
 

@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dimo_etl.coverage import Coverage
-from dimo_etl.errors import WarehouseError
 from dimo_etl.flatten.table import ROWS, Quarantined, flatten
 from dimo_etl.lake import layout, raw
 from dimo_etl.lake.store import Store
@@ -80,7 +79,8 @@ def write_day(store: Store, day: date) -> DayWritten | None:
                 return current
         rows = _SortedRows(store)
         try:
-            return _rewrite(store, day, units, inputs, rows)
+            with store.explained(f"write the signals of {day} to"):
+                return _rewrite(store, day, units, inputs, rows)
         finally:
             rows.close()
 
@@ -98,25 +98,20 @@ def _rewrite(store: Store, day: date, units: list[raw.RawUnit], inputs: bytes, r
     _write_quarantine(store, day, quarantine)
     staged = store.stage()
     count = 0
-    try:
-        with pq.ParquetWriter(
-            staged,
-            SIGNALS,
-            compression="zstd",
-            use_dictionary=["vehicle_id", "name", "value_number", "value_string", "value_json", "source", "event_id"],
-            column_encoding={"timestamp": "DELTA_BINARY_PACKED", "received_at": "DELTA_BINARY_PACKED"},
-            write_page_checksum=True,
-        ) as writer:
-            for group in _row_groups(rows.in_order()):
-                writer.write_table(group, row_group_size=_ROW_GROUP)
-                count += group.num_rows
-            writer.add_key_value_metadata({COVERAGE_KEY: msgspec.json.encode(records), _INPUTS_KEY: inputs})
-        size = staged.stat().st_size
-        store.publish(staged, layout.signals_file(day))
-    except OSError as error:
-        raise WarehouseError(
-            f"cannot write the signals of {day} to {store.root} ({error.strerror or error}); make room, then run again."
-        ) from error
+    with pq.ParquetWriter(
+        staged,
+        SIGNALS,
+        compression="zstd",
+        use_dictionary=["vehicle_id", "name", "value_number", "value_string", "value_json", "source", "event_id"],
+        column_encoding={"timestamp": "DELTA_BINARY_PACKED", "received_at": "DELTA_BINARY_PACKED"},
+        write_page_checksum=True,
+    ) as writer:
+        for group in _row_groups(rows.in_order()):
+            writer.write_table(group, row_group_size=_ROW_GROUP)
+            count += group.num_rows
+        writer.add_key_value_metadata({COVERAGE_KEY: msgspec.json.encode(records), _INPUTS_KEY: inputs})
+    size = staged.stat().st_size
+    store.publish(staged, layout.signals_file(day))
     return DayWritten(day, count, size, tuple(records), rewritten=True)
 
 
@@ -194,7 +189,8 @@ def _write_quarantine(store: Store, day: date, rows: list[dict[str, object]]) ->
 def write_quarantine(store: Store, name: str, rows: list[dict[str, object]]) -> None:
     """Replace a quarantine file: whole documents with the reason why each could not be understood."""
     staged = store.stage()
-    pq.write_table(pa.Table.from_pylist(rows, schema=_QUARANTINE), staged, compression="zstd")
+    with store.explained(f"write {name} in"):
+        pq.write_table(pa.Table.from_pylist(rows, schema=_QUARANTINE), staged, compression="zstd")
     store.publish(staged, name)
 
 

@@ -51,14 +51,14 @@ class Store:
 
     def stage(self) -> Path:
         """An empty private file to write to before `publish`; it is removed if this process dies."""
-        with self._explained("write to"):
+        with self.explained("write to"):
             path = self._scratch_folder() / secrets.token_hex(8)
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         return path
 
     def publish(self, staged: Path, name: str) -> None:
         """Move a staged file to its name, replacing what was there, so that no crash leaves anything between."""
-        with self._explained(f"write {name} in"):
+        with self.explained(f"write {name} in"):
             if self.is_local:
                 target = Path(self._base, name)
                 self._make_folder(target.parent)
@@ -75,7 +75,7 @@ class Store:
 
     def remove(self, name: str) -> None:
         """Remove a file; nothing happens where there is none."""
-        with self._explained(f"remove {name} from"):
+        with self.explained(f"remove {name} from"):
             if not self.exists(name):
                 return
             self._fs.delete_file(f"{self._base}/{name}")
@@ -89,7 +89,7 @@ class Store:
     def names(self, folder: str) -> list[str]:
         """The names of the files and folders directly in a folder, sorted; none where it does not exist."""
         selector = fs.FileSelector(f"{self._base}/{folder}", allow_not_found=True)
-        with self._explained(f"list {folder} in"):
+        with self.explained(f"list {folder} in"):
             return sorted(info.base_name for info in self._fs.get_file_info(selector))
 
     def open(self, name: str) -> pa.NativeFile:
@@ -102,7 +102,7 @@ class Store:
 
         The lock is the operating system's, on an open file: a killed process leaves none behind.
         """
-        with self._explained("lock"):
+        with self.explained("lock"):
             folder = self._scratch_home / ".locks"
             self._make_folder(folder)
             lock = FileLock(folder / quote(name, safe="="), mode=0o600, thread_local=False)
@@ -150,7 +150,15 @@ class Store:
             _sync(part.parent)
 
     @contextlib.contextmanager
-    def _explained(self, doing: str) -> Iterator[None]:
+    def explained(self, doing: str) -> Iterator[None]:
+        """Turn what the system refuses into one sentence.
+
+        Args:
+            doing: what is under way, such as `write the signals of a day to`.
+
+        Raises:
+            WarehouseError: the system refused it: no room, no permission, a broken disk.
+        """
         try:
             yield
         except OSError as error:

@@ -58,7 +58,8 @@ def add_vehicles(store: Store, seen: Iterable[Vehicle]) -> list[Vehicle]:
         if vehicles != before:
             staged = store.stage()
             rows = [dataclasses.asdict(vehicle) for vehicle in vehicles]
-            pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), staged, compression="zstd")
+            with store.explained(f"write {layout.VEHICLES} in"):
+                pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), staged, compression="zstd")
             store.publish(staged, layout.VEHICLES)
     return vehicles
 
