@@ -92,10 +92,10 @@ def _counted(coverage: Coverage, writer: RawWriter, fetched: int | None) -> Cove
     """The record with the numbers of what the unit holds; quarantine is counted when the day is flattened."""
     from_service, from_file = writer.held[FROM_SERVICE], writer.held[FROM_FILE]
     origin = coverage.origin
-    if from_service and from_file:
+    if from_file and origin == FROM_SERVICE:
         origin = f"{FROM_SERVICE}+{FROM_FILE}"
     if fetched is None:
-        fetched = coverage.fetched_events if from_service else from_file
+        fetched = from_file if origin == FROM_FILE else coverage.fetched_events
     distinct = from_service + from_file
     return msgspec.structs.replace(
         coverage,

@@ -65,7 +65,7 @@ def test_a_reader_in_the_middle_of_a_file_keeps_the_file_it_opened(store):
 def test_nothing_is_seen_before_it_is_published(store, root):
     staged = store.stage()
     staged.write_bytes(b"half")
-    assert [path for path in root.glob("[!.]*")] == []
+    assert list(root.glob("[!.]*")) == []
     assert staged.is_relative_to(root / ".tmp")
 
 
