@@ -3,7 +3,7 @@
 Understood are values one after another (a single object, NDJSON, concatenated responses), arrays of documents, export
 files (`{"data": [ … ]}`), and history responses (`{"hits": {"hits": [ … ]}}`). Only brackets and strings are looked at,
 so what DIMO's exporter gets wrong (a trailing comma) and what no parser would take (a broken document among good ones)
-does no harm to the rest.
+does no harm to the rest: after a value that is broken, the next line that begins with `{` is a document again.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from enum import Enum
 from typing import BinaryIO
 
 _BLOCK = 1 << 20
-# A lone quote is a string that the buffer cuts off.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|["{}\[\]]', re.DOTALL)
+# A lone quote is a string that the buffer cuts off, or one that is broken: no JSON string goes over a line's end.
+_TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*"|["{}\[\]]')
 _BETWEEN = re.compile(rb"[\s,\x1e\xef\xbb\xbf]*")
 _KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:\s*$', re.DOTALL)
 _LARGEST_DOCUMENT = 64 << 20
@@ -68,13 +68,13 @@ class _Splitter:
 
     def _object(self) -> Iterator[Part]:
         """A document; or an envelope, whose list of documents is handed out as it streams by."""
-        envelope = bytearray()
+        envelope, opened = bytearray(), bytearray()
         start, position, path = self._at, self._at, list[bytes | None]()
         listed = False
         while True:
             token, begin, position = self._token(position)
-            if token is None:
-                yield Part(Place.RUBBISH, bytes(envelope) + self._rest(start))
+            if token is None or not self._fits(token, start, begin, opened):
+                yield from self._broken(start, bytes(envelope))
                 return
             if token in b"{[":
                 key = self._key_before(start, begin)
@@ -87,13 +87,15 @@ class _Splitter:
                     start = position = self._at
                     envelope += b"]"
                     continue
+                opened += token
                 path.append(key)
             elif token in b"}]":
+                opened.pop()
                 path.pop()
                 if not path:
                     break
             if not listed and position - start > _LARGEST_DOCUMENT:
-                yield Part(Place.RUBBISH, self._rest(start))
+                yield from self._broken(start)
                 return
         text = bytes(envelope + self._buffer[start:position])
         self._at = position
@@ -109,32 +111,35 @@ class _Splitter:
             if opening in b"{[":
                 text = self._value()
                 if text is None:
-                    yield Part(Place.RUBBISH, self._rest(self._at))
-                    return
-                yield Part(place, text)
+                    yield from self._broken(self._at)
+                else:
+                    yield Part(place, text)
             elif opening == ord("}"):
                 return  # the list was never closed; its envelope was
             else:
                 yield Part(Place.RUBBISH, self._scalar())
 
     def _value(self) -> bytes | None:
-        """The object or array that starts here; None where the stream ends inside it."""
+        """The object or array that starts here; None where it is broken."""
         start = position = self._at
-        depth = 0
+        opened = bytearray()
         while True:
-            token, _, position = self._token(position)
-            if token is None or position - start > _LARGEST_DOCUMENT:
+            token, begin, position = self._token(position)
+            if token is None or position - start > _LARGEST_DOCUMENT or not self._fits(token, start, begin, opened):
                 return None
             if token in b"{[":
-                depth += 1
+                opened += token
             elif token in b"}]":
-                depth -= 1
-                if depth == 0:
+                opened.pop()
+                if not opened:
                     self._at = position
                     return bytes(self._buffer[start:position])
 
     def _token(self, position: int) -> tuple[bytes | None, int, int]:
-        """The next bracket or string, and where it begins and ends; a string comes as its quote."""
+        """The next bracket or string, and where it begins and ends; a string comes as its quote.
+
+        None stands for the end of the stream, for a string that is broken, and for a value beyond any sane size.
+        """
         while True:
             match = _TOKEN.search(self._buffer, position)
             if match is not None and match.end() - match.start() > 1:
@@ -142,7 +147,8 @@ class _Splitter:
             if match is not None and self._buffer[match.start()] != ord('"'):
                 return match.group(), match.start(), match.end()
             position = match.start() if match is not None else len(self._buffer)
-            if not self._more():
+            too_large = len(self._buffer) - self._at > _LARGEST_DOCUMENT
+            if too_large or self._buffer.find(b"\n", position) >= 0 or not self._more():
                 return None, position, position
 
     def _key_before(self, start: int, begin: int) -> bytes | None:
@@ -179,14 +185,28 @@ class _Splitter:
         self._at = end if end >= 0 else len(self._buffer)
         return bytes(self._buffer[start : self._at])
 
-    def _rest(self, start: int) -> bytes:
-        """What is left of an unfinished document; the stream is passed over to its end."""
-        text = bytes(self._buffer[start:])
-        while not self._ended:
-            self._buffer.clear()
-            self._more()
-        self._at = len(self._buffer)
-        return text
+    def _fits(self, token: bytes, start: int, begin: int, opened: bytearray) -> bool:
+        """Whether a bracket can stand here, inside those opened; if not, a value before it was never closed."""
+        if not opened or token == b'"':
+            return True
+        if token in b"}]":
+            return opened[-1] == ord("{" if token == b"}" else "[")
+        while begin > start and self._buffer[begin - 1] in b" \t\r\n":
+            begin -= 1
+        return begin > start and self._buffer[begin - 1] in (b":" if opened[-1] == ord("{") else b"[,")
+
+    def _broken(self, start: int, before: bytes = b"") -> Iterator[Part]:
+        """A value that is not whole, up to the next line that begins with a document."""
+        while (end := self._buffer.find(b"\n{", start)) < 0:
+            if len(self._buffer) - start > _BLOCK:
+                yield Part(Place.RUBBISH, before + bytes(self._buffer[start:-1]))
+                del self._buffer[:-1]
+                start, before = 0, b""
+            if not self._more():
+                end = len(self._buffer)
+                break
+        yield Part(Place.RUBBISH, before + bytes(self._buffer[start:end]))
+        self._at = end
 
     def _more(self) -> bool:
         block = self._stream.read(_BLOCK) if not self._ended else b""

@@ -1,0 +1,1 @@
+"""Saved files into raw units."""
