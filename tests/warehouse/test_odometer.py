@@ -135,6 +135,11 @@ def test_two_resets_soon_after_one_another_are_two_cycles(lake):
     assert lake.query("SELECT max(cycle) FROM odometer") == [(3,)]
 
 
+def test_a_single_reading_amid_a_swap_belongs_to_neither_odometer(lake):
+    assert reasons(lake, [*CURVE, 5_000, *[300.0 + n for n in range(30)]]) == [None] * 30 + ["step_back"] + [None] * 30
+    assert lake.query("SELECT max(cycle) FROM odometer") == [(2,)]
+
+
 def test_a_dip_of_less_than_a_kilometre_is_a_step_back_and_no_reset(lake):
     assert reasons(lake, [10_000, 10_002, 10_001.5, 10_003]) == [None, None, "step_back", None]
     assert lake.query("SELECT max(cycle) FROM odometer") == [(1,)]
