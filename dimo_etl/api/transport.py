@@ -208,6 +208,8 @@ def _client(concurrency: int, limits: Limits) -> httpx.Client:
                 pool=limits.answer_seconds,
             ),
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+            # Plain http is for this machine alone, so no proxy gets to see the credentials it carries.
+            mounts={"http://": None},
             follow_redirects=False,
         )
     except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:

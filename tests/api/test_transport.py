@@ -325,3 +325,10 @@ def test_a_proxy_that_cannot_be_used_is_a_sentence_without_its_password(monkeypa
     with pytest.raises(ConfigError, match="check HTTP_PROXY") as caught:
         Transport(concurrency=1)
     assert "hunter2" not in str(caught.value)
+
+
+def test_plain_http_which_stays_on_this_machine_passes_by_any_proxy(server, make_transport, monkeypatch):
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    server.replies(Reply(body=b"hello"))
+    assert make_transport().call(get(server.url), body).value == b"hello"
