@@ -68,12 +68,13 @@ def sync(
     for found in sorted(done, key=lambda found: (found.coverage.date, found.coverage.vehicle_id)):
         if found.outcome not in proved:
             typer.echo(_open(found), err=True)
-    for line in _unasked(vehicles, days, done):
-        typer.echo(line, err=True)
+    went_through = any(found.outcome in (*proved, Outcome.INCOMPLETE) for found in done)
+    if went_through:
+        for line in _unasked(vehicles, days, done):
+            typer.echo(line, err=True)
     if brought.error is not None:
         typer.echo(f"Error: {brought.error}", err=True)
     if len(complete) < wanted or brought.error is not None:
-        went_through = brought.error is None or any(found.outcome in (*proved, Outcome.INCOMPLETE) for found in done)
         raise typer.Exit(INCOMPLETE if went_through else 1)
 
 
