@@ -1,0 +1,248 @@
+"""The day file: the same raw gives the same bytes, every event is accounted for, and what is up to date is left."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pyarrow.parquet as pq
+import pytest
+
+from dimo_etl.coverage import Coverage
+from dimo_etl.errors import WarehouseError
+from dimo_etl.events import read_event
+from dimo_etl.lake import layout, signals
+from dimo_etl.lake.signals import write_day
+from dimo_etl.lake.store import Store
+from dimo_etl.schema import COVERAGE_KEY, SIGNALS
+from tests.lake.make import DAY, day_bytes, day_rows, document, event, events, fetched, imported, quarantined
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with Store(str(tmp_path / "lake")) as store:
+        yield store
+
+
+def mixed(count: int, first: int = 0) -> list:
+    """Documents with several kinds of leaves, so that names come and go."""
+    made = []
+    for number in range(first, first + count):
+        more = (
+            {"odometer": number / 8}
+            if number % 3 == 0
+            else {"tires": {"frontLeft": number % 7, "soft": bool(number % 2)}}
+        )
+        made.append(event(number, **more, note=f"n{number % 5}", codes=[number % 4]))
+    return made
+
+
+def with_times_of_their_own(count: int) -> list:
+    """Documents whose signals carry times in an order of their own."""
+    made = []
+    for number in range(count):
+        values = [
+            {"timestamp": f"2026-01-05T00:{(59 - number) % 60:02}:00Z", "name": "soc", "value": number},
+            {"timestamp": f"2026-01-05T00:{number % 60:02}:30Z", "name": "speed", "value": number},
+        ]
+        made.append(event(40_000 + number, vehicle={"signals": values}))
+    return made
+
+
+def order(rows: list[dict]) -> list[tuple]:
+    return [(row["name"], row["vehicle_id"], row["timestamp"], row["event_id"]) for row in rows]
+
+
+def test_rows_are_sorted_by_name_vehicle_time_and_event(store):
+    for vehicle in ("9", "10"):
+        given = mixed(300) + with_times_of_their_own(100)
+        Random(1).shuffle(given)
+        fetched(store, given, vehicle)
+    write_day(store, DAY)
+    rows = order(day_rows(store))
+    assert rows == sorted(rows)
+    assert len({name for name, *_ in rows}) > 5
+
+
+def test_the_file_has_the_promised_schema(store):
+    fetched(store, mixed(10))
+    write_day(store, DAY)
+    with store.open(layout.signals_file(DAY)) as file:
+        assert pq.read_schema(file).remove_metadata().equals(SIGNALS.remove_metadata())
+
+
+def in_any_order(store, seed: int | None) -> bytes:
+    """The bytes of a day of two vehicles whose events arrived in some order, in one file or from two origins."""
+    for vehicle in ("9", "10"):
+        given = mixed(500) + with_times_of_their_own(70)
+        if seed is not None:
+            Random(seed).shuffle(given)
+        fetched(store, given, vehicle)
+    write_day(store, DAY)
+    return day_bytes(store)
+
+
+def rows_and_records(store) -> tuple[list[dict], tuple[Coverage, ...]]:
+    with store.open(layout.signals_file(DAY)) as file:
+        footer = pq.read_metadata(file).metadata
+    return day_rows(store), msgspec.json.decode(footer[COVERAGE_KEY], type=tuple[Coverage, ...])
+
+
+def test_the_same_raw_gives_the_same_bytes(store, tmp_path):
+    with Store(str(tmp_path / "other")) as other:
+        assert in_any_order(store, None) == in_any_order(other, None)
+
+
+def test_the_order_in_which_events_arrived_does_not_show(store, tmp_path):
+    in_any_order(store, None)
+    with Store(str(tmp_path / "other")) as other:
+        in_any_order(other, 7)
+        assert rows_and_records(other) == rows_and_records(store)
+
+
+@pytest.mark.parametrize(("chunk", "spill"), [(50, 1), (10_000, 1), (64, 20_000)])
+def test_a_day_that_spills_to_disk_gives_the_same_bytes_as_one_in_memory(store, tmp_path, monkeypatch, chunk, spill):
+    in_memory = in_any_order(store, 3)
+    monkeypatch.setattr(signals, "_CHUNK_EVENTS", chunk)
+    monkeypatch.setattr(signals, "_SPILL_BYTES", spill)
+    with Store(str(tmp_path / "spilled")) as other:
+        assert in_any_order(other, 3) == in_memory
+        assert [path.name for path in Path(other.root, ".tmp").rglob("*") if path.is_file()] == ["lock"]
+
+
+def test_a_file_that_is_up_to_date_is_left_alone(store):
+    fetched(store, mixed(20))
+    first = write_day(store, DAY)
+    before = Path(store.root, layout.signals_file(DAY)).stat()
+    second = write_day(store, DAY)
+    after = Path(store.root, layout.signals_file(DAY)).stat()
+    assert (first.rewritten, second.rewritten) == (True, False)
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert (second.rows, second.size_bytes, second.coverage) == (first.rows, first.size_bytes, first.coverage)
+
+
+def test_a_day_is_rewritten_when_one_of_its_units_changed(store):
+    fetched(store, events(3), "9")
+    fetched(store, events(3), "10")
+    write_day(store, DAY)
+    fetched(store, events(4), "9")
+    again = write_day(store, DAY)
+    assert again.rewritten
+    assert {(record.vehicle_id, record.kept_events) for record in again.coverage} == {("9", 4), ("10", 3)}
+
+
+def test_a_damaged_day_file_is_written_anew(store):
+    fetched(store, mixed(20))
+    write_day(store, DAY)
+    whole = day_bytes(store)
+    Path(store.root, layout.signals_file(DAY)).write_bytes(whole[:100])
+    assert write_day(store, DAY).rewritten
+    assert day_bytes(store) == whole
+
+
+def test_a_damaged_raw_unit_is_told_and_the_day_file_stays_as_it_was(store):
+    fetched(store, mixed(20))
+    write_day(store, DAY)
+    before = day_bytes(store)
+    fetched(store, mixed(30))
+    path = Path(store.root, layout.raw_file("4711", DAY))
+    whole = bytearray(path.read_bytes())
+    whole[120] ^= 1
+    path.write_bytes(whole)
+    with pytest.raises(WarehouseError, match=r"4711\.parquet is damaged"):
+        write_day(store, DAY)
+    assert day_bytes(store) == before
+
+
+def test_a_day_of_which_nothing_is_held_has_no_file(store):
+    assert write_day(store, DAY) is None
+    assert not store.exists(layout.signals_file(DAY))
+
+
+def test_a_day_proved_empty_has_a_file_with_its_proof_and_no_rows(store):
+    fetched(store, [])
+    written = write_day(store, DAY)
+    assert written.rows == 0
+    assert [(record.vehicle_id, record.complete) for record in written.coverage] == [("4711", True)]
+    assert day_rows(store) == []
+
+
+UNREADABLE = [
+    read_event(b"{cut off", index_id="cut"),
+    read_event(b'{"id":"no data"}'),
+    read_event(b'{"id":"undated","data":{"speed":1}}'),
+]
+
+
+def test_what_cannot_be_read_goes_to_quarantine_whole_and_with_its_reason(store):
+    fetched(store, events(3) + UNREADABLE)
+    write_day(store, DAY)
+    found = {row["event_id"]: row for row in quarantined(store)}
+    assert set(found) == {"cut", "no data", "undated"}
+    assert found["cut"]["payload"] == b"{cut off"
+    assert all(row["reason"] and row["vehicle_id"] == "4711" for row in found.values())
+    assert {row["event_id"] for row in day_rows(store)} == {"event-000000", "event-000001", "event-000002"}
+
+
+def test_quarantine_says_where_each_document_came_from(store):
+    fetched(store, events(1) + UNREADABLE[:1])
+    imported(store, UNREADABLE[1:2])
+    write_day(store, DAY)
+    assert {(row["event_id"], row["origin"]) for row in quarantined(store)} == {
+        ("cut", "device-data"),
+        ("no data", "import"),
+    }
+
+
+def test_quarantine_is_emptied_when_the_day_has_become_readable(store):
+    fetched(store, events(3) + UNREADABLE)
+    write_day(store, DAY)
+    fetched(store, events(3))
+    write_day(store, DAY)
+    assert not store.exists(layout.quarantine_file(DAY))
+
+
+def test_events_received_are_kept_or_duplicates_or_quarantined(store):
+    fetched(store, [*events(5), *events(2), *UNREADABLE])
+    [record] = write_day(store, DAY).coverage
+    assert (record.received_events, record.kept_events, record.duplicate_events, record.quarantined_events) == (
+        10,
+        5,
+        2,
+        3,
+    )
+    assert len({row["event_id"] for row in day_rows(store)}) == record.kept_events
+
+
+def test_days_do_not_touch_each_other(store):
+    fetched(store, events(3))
+    write_day(store, DAY)
+    assert write_day(store, DAY + timedelta(days=1)) is None
+    assert store.names("signals") == [f"date={DAY}"]
+
+
+def test_row_groups_have_one_size_whatever_the_pieces_the_rows_came_in(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(signals, "_ROW_GROUP", 100)
+    whole = in_any_order(store, 5)
+    with store.open(layout.signals_file(DAY)) as file:
+        footer = pq.read_metadata(file)
+    sizes = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
+    assert set(sizes[:-1]) == {100}
+    monkeypatch.setattr(signals, "_CHUNK_EVENTS", 30)
+    monkeypatch.setattr(signals, "_SPILL_BYTES", 5_000)
+    with Store(str(tmp_path / "other")) as other:
+        assert in_any_order(other, 5) == whole
+
+
+def test_the_data_of_a_document_comes_back_from_its_rows(store):
+    fetched(store, [event(7, odometer=12.5, door=True, vin="X", codes=[1, 2], nothing=None)])
+    write_day(store, DAY)
+    rows = {row["name"]: row for row in day_rows(store)}
+    assert document(7)["data"]["timestamp"] == "2026-01-05T00:00:07Z"
+    assert rows["odometer"]["value_number"] == 12.5
+    assert rows["door"]["value_boolean"] is True
+    assert rows["vin"]["value_string"] == "X"
+    assert rows["codes"]["value_json"] == "[1,2]"
+    assert rows["nothing"]["value_json"] == "null"
