@@ -1,0 +1,216 @@
+"""A writer that dies anywhere leaves the old state or the new one, and the next run ends as if nothing had happened.
+
+Every point at which a writer can die is tried with `CRASH_POINTS=all`; without it, every few points.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from random import Random
+
+import duckdb
+import pytest
+
+from dimo_etl.lake.store import Store
+from dimo_etl.sandbox.server import SandboxServer
+from tests.crash.writer import DIED
+
+DAYS = ["2026-01-12", "2026-01-13"]
+ALL = os.environ.get("CRASH_POINTS") == "all"
+STEP, KILLS = (1, 20) if ALL else (17, 5)
+SIGNALS = """
+    SELECT date, vehicle_id, count(*), count(DISTINCT event_id), sum(hash(name, timestamp, event_id, value_number))
+    FROM signals GROUP BY ALL ORDER BY ALL
+"""
+PROOF = "SELECT date, vehicle_id, expected_events, fetched_events, complete FROM coverage ORDER BY ALL"
+Answers = dict[date, list[tuple]]
+
+
+@dataclass
+class Writers:
+    """The warm process, its warehouse, and the states before and after an undisturbed run."""
+
+    root: Path
+    environ: dict[str, str]
+    process: subprocess.Popen[str]
+    before: Path
+    notes: Path
+    files_after: dict[str, bytes] = field(default_factory=dict)
+
+    def start(self, *, last: int | None = None, vehicles: str = "5023,8102") -> int:
+        """Start a writer; returns its process id."""
+        environ = self.environ | {"DIMO_WAREHOUSE": str(self.root), "DIMO_VEHICLES": vehicles}
+        order = {"environ": environ, "days": DAYS, "last": last, "notes": str(self.notes)}
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def end(self) -> int:
+        """Wait for the writer; returns its exit code."""
+        return int(self.process.stdout.readline())
+
+    def run(self, **order) -> int:
+        self.start(**order)
+        return self.end()
+
+    def restore(self) -> None:
+        """Put the warehouse back to the state before."""
+        shutil.rmtree(self.root, ignore_errors=True)
+        shutil.copytree(self.before, self.root)
+
+    def operations(self) -> list[tuple[str, str]]:
+        """What the last writer that was not stopped did to the warehouse, in order."""
+        return [(name, path) for name, path in json.loads(self.notes.read_text())]
+
+    def files(self) -> dict[str, bytes]:
+        """Every file a reader can see, but for the views, whose bytes are DuckDB's own."""
+        visible = (
+            path for path in self.root.rglob("*.parquet") if not path.relative_to(self.root).parts[0].startswith(".")
+        )
+        return {str(path.relative_to(self.root)): path.read_bytes() for path in visible}
+
+    def answers(self) -> tuple[Answers, Answers]:
+        """What the views say of each day: the signals, and their proof."""
+        with duckdb.connect() as connection:
+            connection.execute(f"ATTACH '{self.root}/dimo.duckdb' AS dimo (READ_ONLY)")
+            connection.execute("USE dimo")
+            return tuple(_by_day(connection.execute(query).fetchall()) for query in (SIGNALS, PROOF))
+
+    def litter(self) -> list[Path]:
+        """What lies below `.tmp` once somebody wrote again."""
+        with Store(str(self.root)) as store:
+            store.discard(store.stage())
+        return list((self.root / ".tmp").iterdir())
+
+
+def _by_day(rows: list[tuple]) -> Answers:
+    found: Answers = {}
+    for day, *rest in rows:
+        found.setdefault(day, []).append(tuple(rest))
+    return found
+
+
+@pytest.fixture(scope="module")
+def writers(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("crash")
+    command = [sys.executable, "-m", "tests.crash.writer"]
+    with (
+        SandboxServer(port=0, seed=1, today=date(2026, 1, 15)) as sandbox,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+        ) as process,
+    ):
+        writers = Writers(folder / "lake", sandbox.environ, process, folder / "before", folder / "notes.json")
+        writers.before.mkdir()
+        yield writers
+        process.stdin.close()
+
+
+@pytest.fixture(params=["an empty warehouse", "a warehouse with one of the vehicles"])
+def begun(request, writers):
+    """The writers, at a state to begin from, with the state an undisturbed run ends at."""
+    shutil.rmtree(writers.root, ignore_errors=True)
+    writers.root.mkdir()
+    if "one of the vehicles" in request.param:
+        assert writers.run(vehicles="5023") == 0
+    shutil.rmtree(writers.before)
+    shutil.copytree(writers.root, writers.before)
+    assert writers.run() == 0
+    writers.files_after = writers.files()
+    return writers
+
+
+@pytest.fixture
+def begun_with_one(writers):
+    shutil.rmtree(writers.root, ignore_errors=True)
+    assert writers.run(vehicles="5023") == 0
+    shutil.rmtree(writers.before)
+    shutil.copytree(writers.root, writers.before)
+    return writers
+
+
+def assert_old_or_new(seen: dict[str, bytes], old: dict[str, bytes], new: dict[str, bytes]) -> None:
+    for name, content in seen.items():
+        assert content in (old.get(name), new.get(name)), f"{name} is neither the old nor the new one"
+    assert old.keys() <= seen.keys()
+
+
+def test_a_writer_that_dies_before_any_operation_leaves_old_or_new_and_the_next_run_ends_the_same(begun):
+    points = len(begun.operations())
+    assert points > 50
+    begun.restore()
+    old = begun.files()
+    for point in range(1, points + 1, STEP):
+        begun.restore()
+        assert begun.run(last=point) == DIED
+        assert_old_or_new(begun.files(), old, begun.files_after)
+
+        assert begun.run() == 0
+        assert begun.files() == begun.files_after
+        assert begun.litter() == []
+
+
+def test_the_views_answer_at_every_point(begun_with_one):
+    writers = begun_with_one
+    signals_before, proof_before = writers.answers()
+    assert writers.run() == 0
+    signals_after, proof_after = writers.answers()
+    points = len(writers.operations())
+    for point in range(1, points + 1, STEP * 2):
+        writers.restore()
+        assert writers.run(last=point) == DIED
+        assert_one_state_a_day(writers.answers(), (signals_before, proof_before), (signals_after, proof_after))
+
+
+def assert_one_state_a_day(seen, before, after) -> None:
+    """Of each day a reader sees the rows and the proof of before, or those of after, and never one of each."""
+    signals, proof = seen
+    assert signals.keys() == proof.keys() == before[0].keys()
+    for day in signals:
+        states = [(state[0][day], state[1][day]) for state in (before, after)]
+        assert (signals[day], proof[day]) in states
+
+
+def test_a_reader_that_asks_all_the_while_sees_old_or_new_while_writers_are_killed(begun_with_one):
+    writers = begun_with_one
+    before = writers.answers()
+    assert writers.run() == 0
+    after = writers.answers()
+    assert before != after
+    random = Random(5)
+    killed = 0
+    for _ in range(KILLS):
+        writers.restore()
+        writer = writers.start()
+        for _ in range(random.randrange(1, 12)):
+            assert_one_state_a_day(writers.answers(), before, after)
+        with contextlib.suppress(ProcessLookupError):  # it was faster
+            os.kill(writer, signal.SIGKILL)
+        killed += writers.end() == -signal.SIGKILL
+        assert_one_state_a_day(writers.answers(), before, after)
+        assert writers.run() == 0
+        assert writers.answers() == after
+        assert writers.litter() == []
+    assert killed
+
+
+def test_each_file_is_synced_then_renamed_then_its_folder_is_synced(begun):
+    operations = begun.operations()
+    renames = [place for place, (name, _) in enumerate(operations) if name == "rename"]
+    assert len(renames) >= 5
+    for place in renames:
+        target = Path(operations[place][1])
+        (opened, staged), (synced, same) = operations[place - 2 : place]
+        assert (opened, synced) == ("open", "fsync")
+        assert staged == same
+        assert ".tmp" in Path(staged).parts
+        assert operations[place + 1 : place + 3] == [("open", str(target.parent)), ("fsync", str(target.parent))]

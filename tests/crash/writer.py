@@ -1,0 +1,99 @@
+"""Processes that sync and die where they are told to: one warm process that forks a writer for each order.
+
+An order is a line of JSON on stdin; the writer's process id and then its end are answered on stdout. A writer counts
+its operations on the warehouse (files opened, made, synced, renamed, removed) and ends without any clean-up right
+before the one it was told. What pyarrow does inside C++ (filling a staged file) is not counted; kill -9 covers it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from dimo_etl.config import Settings
+from dimo_etl.connection import Connection
+from dimo_etl.history.fetch import Fetcher
+from dimo_etl.lake.signals import write_day
+from dimo_etl.lake.store import Store
+from dimo_etl.lake.vehicles import add_vehicles
+from dimo_etl.warehouse.publish import publish
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+DIED = 9
+_COUNTED = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
+
+
+def sync(settings: Settings, days: list[date]) -> None:
+    """What `sync` does, day by day and at one moment, so that the same state gives the same bytes."""
+    with Connection(settings) as connection, Store(settings.warehouse) as store:
+        vehicles = connection.vehicles()
+        add_vehicles(store, vehicles)
+        fetcher = Fetcher(store, connection.device_data(), concurrency=1, now=lambda: NOW)
+        for day in days:
+            fetcher.fetch(vehicles, [day])
+            write_day(store, day)
+    publish(Path(settings.warehouse))
+
+
+class Operations:
+    """Counts and notes the operations below a root, and ends the process right before the `last`."""
+
+    def __init__(self, root: str, last: int | None) -> None:
+        self.noted: list[tuple[str, str]] = []
+        self._root = root + "/"
+        self._last = last
+        self._fsync = os.fsync
+        os.fsync = self._synced
+        sys.addaudithook(self._audited)
+
+    def _audited(self, name: str, arguments: tuple[object, ...]) -> None:
+        if name in _COUNTED:
+            self._note(name.removeprefix("os."), arguments[1] if name == "os.rename" else arguments[0])
+
+    def _synced(self, descriptor: int) -> None:
+        self._note("fsync", Path(f"/proc/self/fd/{descriptor}").readlink())
+        self._fsync(descriptor)
+
+    def _note(self, name: str, path: object) -> None:
+        if isinstance(path, str | os.PathLike) and (os.fspath(path) + "/").startswith(self._root):
+            self.noted.append((name, os.fspath(path)))
+            if len(self.noted) == self._last:
+                os._exit(DIED)
+
+
+def _write(order: dict) -> None:
+    operations = Operations(order["environ"]["DIMO_WAREHOUSE"], order["last"])
+    sync(Settings.from_environment(order["environ"]), [date.fromisoformat(day) for day in order["days"]])
+    Path(order["notes"]).write_text(json.dumps(operations.noted))
+
+
+def _answer(number: int) -> None:
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Fork a writer for each order until stdin ends."""
+    for heavy in ("duckdb", "eth_account", "httpx"):
+        # So that no writer spends its time on imports, and none of them counts as an operation.
+        importlib.import_module(heavy)
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            try:
+                _write(json.loads(line))
+            except BaseException as error:
+                sys.stderr.write(f"{error!r}\n")
+                sys.stderr.flush()
+                os._exit(1)
+            os._exit(0)
+        _answer(child)
+        _answer(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+if __name__ == "__main__":
+    main()
