@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dimo_etl.errors import ConfigError
+from dimo_etl.errors import ConfigError, InputError
 from dimo_etl.model import parse_vehicle_id
 
 ENVIRONMENTS = ("production", "dev", "sandbox")
@@ -125,7 +126,7 @@ class Settings:
             api_key=Secret(key) if key else None,
             access_token=Secret(token) if token else None,
             vehicles=_vehicles(given.get("DIMO_VEHICLES", "")),
-            concurrency=int(_number("DIMO_CONCURRENCY", given.get("DIMO_CONCURRENCY", "4"), 1, 64)),
+            concurrency=_concurrency(given.get("DIMO_CONCURRENCY", "4")),
             max_rps=_max_rps(given, environment, urls["DIMO_DEVICE_DATA_URL"]),
         )
 
@@ -140,7 +141,7 @@ def load_environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]
     try:
         from_file = dotenv_values(path, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}.") from error
+        raise ConfigError(f"The file {path} cannot be read: {error}.") from error
     return {key: value for key, value in from_file.items() if value is not None} | dict(environ)
 
 
@@ -151,13 +152,13 @@ def _service_url(name: str, given: Mapping[str, str], environment: str) -> str:
     else:
         default = f"https://{service}{'.dev' if environment == 'dev' else ''}.dimo.zone"
     url = given.get(name, default).rstrip("/")
-    parts = urlsplit(url)
     try:
-        port_is_sound = parts.port is None or parts.port > 0
+        parts = urlsplit(url)
+        is_sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        port_is_sound = False
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_sound or re.search(r"\s", url):
-        raise ConfigError(f"{name} is {url!r}, which is not an http(s) address; give one such as {default}.")
+        is_sound = False
+    if not is_sound or re.search(r"\s", url):
+        raise ConfigError(f"{name} is not an http(s) address; give one such as {default}.")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(f"{name} must be a plain base address without user, password, query or fragment.")
     if parts.scheme == "http" and not is_loopback(url):
@@ -168,7 +169,10 @@ def _service_url(name: str, given: Mapping[str, str], environment: str) -> str:
 def is_loopback(url: str) -> bool:
     """Whether an address is on this machine."""
     host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _warehouse(text: str) -> str:
@@ -192,8 +196,17 @@ def _number(name: str, text: str, low: float, high: float) -> float:
     return number
 
 
+def _concurrency(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 64):
+        raise ConfigError(f"DIMO_CONCURRENCY is {text!r}; give a whole number from 1 to 64.")
+    return int(text)
+
+
 def _vehicles(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(parse_vehicle_id(part) for part in text.split(",") if part.strip()))
+    try:
+        return tuple(dict.fromkeys(parse_vehicle_id(part) for part in text.split(",") if part.strip()))
+    except InputError as error:
+        raise ConfigError(f"DIMO_VEHICLES: {error}") from error
 
 
 def _max_rps(given: Mapping[str, str], environment: str, device_data_url: str) -> float | None:
