@@ -100,13 +100,17 @@ def import_file(
     try:
         with path.open("rb") as stream:
             for part in split(stream):
+                if stream.tell() > _BATCH_BYTES and not done.documents and part.place is Place.RUBBISH:
+                    raise _no_documents(path)
                 importer.take(part)
                 progress(stream.tell())
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror or error}); give a file of saved events.") from error
-    importer.finish()
+        raise InputError(
+            f"The file {path} cannot be read ({error.strerror or error}); give a file of saved events."
+        ) from error
     if not done.documents:
-        raise InputError(f"{path} holds no JSON documents; give history responses, an export file, or events as JSON.")
+        raise _no_documents(path)
+    importer.finish()
     return done
 
 
@@ -130,14 +134,15 @@ class _Importer:
         """Place one part of the file."""
         if part.place is Place.RUBBISH:
             self._unplaced.append((part.text, Place.RUBBISH.value))
+            self._bytes += len(part.text)
         elif part.place is Place.ENVELOPE:
             self._close(_envelope(part.text))
         else:
             self._done.documents += 1
             self._bytes += len(part.text)
             self._place(*_unwrapped(part))
-            if self._bytes > _BATCH_BYTES:
-                self._commit(claims={})
+        if self._bytes > _BATCH_BYTES:
+            self._commit(claims={})
 
     def finish(self) -> None:
         """Commit what is left."""
@@ -242,6 +247,10 @@ class _Importer:
             ],
         )
         self._unplaced = []
+
+
+def _no_documents(path: Path) -> InputError:
+    return InputError(f"The file {path} holds no JSON documents; give history responses, an export, or events as JSON.")
 
 
 def _unwrapped(part: Part) -> tuple[bytes, str | None]:

@@ -238,6 +238,21 @@ def test_a_file_is_committed_piece_by_piece_and_comes_out_the_same(lake, tmp_pat
 def test_a_file_without_documents_is_refused(lake, content):
     with pytest.raises(InputError, match=r"given\.json holds no JSON documents; give history responses"):
         lake.bring(content)
+    assert lake.digest() == {}
+
+
+def test_a_large_file_without_documents_is_refused_before_it_is_read_to_its_end(lake, monkeypatch):
+    monkeypatch.setattr(module, "_BATCH_BYTES", 1 << 20)
+    with pytest.raises(InputError, match="holds no JSON documents"):
+        lake.bring(b"a line of a log\n" * 400_000 + encoded(event(1)))
+    assert lake.digest() == {}
+
+
+def test_rubbish_after_documents_is_committed_piece_by_piece(lake, monkeypatch):
+    monkeypatch.setattr(module, "_BATCH_BYTES", 200)
+    done = lake.bring(encoded(event(1)) + b"".join(b"\nline %d of a log" % n for n in range(100)))
+    assert done.new_events == 1
+    assert len(lake.quarantine()) == sum(done.quarantined.values()) == 100
 
 
 def test_a_folder_stands_for_the_json_files_in_it(tmp_path):
