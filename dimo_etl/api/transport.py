@@ -228,7 +228,8 @@ def _value(request: Request, response: Response, parse: Callable[[Response], T],
             return parse(response)
         except UnusableResponseError as error:
             why = printable(str(error), request.bearer)
-            raise TransientError(f"gave no usable answer ({why})", LATER) from error
+            advice = f"check {request.service.variable}, or {LATER}"
+            raise TransientError(f"gave no usable answer ({why})", advice) from error
     if 300 <= status < 400:
         raise HttpRefusedError(request, status, "a redirect, which is not followed")
     words = server_words(response.body, request.bearer)

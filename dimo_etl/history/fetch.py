@@ -318,7 +318,7 @@ def _by_day(piece: Piece, covered: Sequence[date]) -> dict[date, list[Event]]:
     by_day: dict[date, list[Event]] = {day: [] for day in covered}
     for event in piece.events:
         if event.timestamp_us is None:
-            raise DimoError(f"an event without a time came in a window of several days: {event.event_id}")
+            raise DimoError(f"An event without a time came in a window of several days: {event.event_id}")
         by_day[day_of_us(event.timestamp_us)].append(event)
     return by_day
 

@@ -199,4 +199,6 @@ def _unit(store: Store, name: str) -> RawUnit:
 def damaged(store: Store, name: str, error: Exception) -> WarehouseError:
     """The error that names a file which is not what was written."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return WarehouseError(f"{store.root}/{name} is damaged ({reason}); move it away and run sync for that day again.")
+    return WarehouseError(
+        f"The file {store.root}/{name} is damaged ({reason}); move it away and run sync for that day again."
+    )

@@ -44,6 +44,8 @@ class Store:
                 self._fs, self._base = fs.FileSystem.from_uri(root)
             except (pa.ArrowException, OSError) as error:
                 raise ConfigError(f"DIMO_WAREHOUSE {root!r} cannot be opened: {_first_line(error)}.") from error
+            if not self._base:
+                raise ConfigError(f"DIMO_WAREHOUSE {root!r} names no bucket; give one such as s3://bucket/folder.")
             self._scratch_home = Path(tempfile.gettempdir()) / f"dimo-etl-{quote(root, safe='')[-80:]}"
         self._scratch: Path | None = None
         self._scratch_lock: FileLock | None = None
@@ -84,7 +86,8 @@ class Store:
 
     def exists(self, name: str) -> bool:
         """Whether a file of that name is there."""
-        return bool(self._fs.get_file_info(f"{self._base}/{name}").type == fs.FileType.File)
+        with self.explained(f"look for {name} in"):
+            return bool(self._fs.get_file_info(f"{self._base}/{name}").type == fs.FileType.File)
 
     def names(self, folder: str) -> list[str]:
         """The names of the files and folders directly in a folder, sorted; none where it does not exist."""
@@ -164,7 +167,7 @@ class Store:
         except OSError as error:
             why = error.strerror or _first_line(error)
             raise WarehouseError(
-                f"cannot {doing} the warehouse {self.root} ({why}); make room or allow writing there, then run again."
+                f"Cannot {doing} the warehouse {self.root} ({why}); make room or allow writing there, then run again."
             ) from error
 
 

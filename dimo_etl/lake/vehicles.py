@@ -38,7 +38,7 @@ def read_vehicles(store: Store) -> list[Vehicle]:
             rows = pq.read_table(source, schema=_SCHEMA).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise WarehouseError(
-            f"{store.root}/{layout.VEHICLES} is damaged; move it away, and the next sync writes it anew."
+            f"The file {store.root}/{layout.VEHICLES} is damaged; move it away, and the next sync writes it anew."
         ) from error
     return [Vehicle(**row) for row in rows]
 

@@ -152,7 +152,7 @@ def _any_day(folder: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise WarehouseError(f"{folder} cannot be read ({error.strerror}); allow reading it.") from error
+        raise WarehouseError(f"The folder {folder} cannot be read ({error.strerror}); allow reading it.") from error
 
 
 def _empty(columns: Mapping[str, str]) -> str:

@@ -31,10 +31,10 @@ def explained(root: Path) -> Iterator[None]:
         if _is_about_files(error, message, root):
             file = _named_file(message, root) or _damaged_file(root)
             raise WarehouseError(
-                f"{file or root} cannot be read ({message.rstrip('.!')}); "
+                f"The file {file or root} cannot be read ({message.rstrip('.!')}); "
                 "remove that file and sync or import its day again."
             ) from error
-        raise QueryError(f"the query cannot be run: {message.rstrip('.!')}.") from error
+        raise QueryError(f"The query cannot be run: {message.rstrip('.!')}.") from error
 
 
 def _is_about_files(error: duckdb.Error, message: str, root: Path) -> bool:

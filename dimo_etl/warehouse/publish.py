@@ -69,7 +69,7 @@ def _database(defining: list[str]) -> bytes:
                 connection.commit()
         except duckdb.Error as error:
             raise WarehouseError(
-                f"the views cannot be defined over the files in place ({str(error).splitlines()[0].rstrip('.!')}); "
+                f"The views cannot be defined over the files in place ({str(error).splitlines()[0].rstrip('.!')}); "
                 "remove the file it names and sync or import its day again."
             ) from error
         return path.read_bytes()

@@ -91,7 +91,7 @@ class Warehouse:
         root = (_configured_root() if root is None else root).absolute()
         if not root.is_dir():
             raise WarehouseError(
-                f"there is no warehouse at {root} yet; bring some days with `dimo-etl sync`, or try `dimo-etl demo`."
+                f"There is no warehouse at {root} yet; bring some days with `dimo-etl sync`, or try `dimo-etl demo`."
             )
         if os.access(root, os.W_OK) or not (root / DATABASE).is_file():
             publish(root)
@@ -218,11 +218,11 @@ def _query(sql: str) -> str:
             explain = _EXPLAIN.match(sql)
             parsed = duckdb.extract_statements(sql[explain.end() :]) if explain else []
     except duckdb.Error as error:
-        raise QueryError(f"the query cannot be run: {str(error).splitlines()[0].rstrip('.!')}.") from error
+        raise QueryError(f"The query cannot be run: {str(error).splitlines()[0].rstrip('.!')}.") from error
     if len(parsed) != 1:
-        raise QueryError(f"give one query at a time; this text holds {len(parsed)} statements.")
+        raise QueryError(f"Give one query at a time; this text holds {len(parsed)} statements.")
     if parsed[0].type != duckdb.StatementType.SELECT:
         raise QueryError(
-            f"the warehouse is read-only: {parsed[0].type.name} is refused; use SELECT, FROM, DESCRIBE or EXPLAIN."
+            f"The warehouse is read-only: {parsed[0].type.name} is refused; use SELECT, FROM, DESCRIBE or EXPLAIN."
         )
     return sql

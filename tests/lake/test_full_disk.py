@@ -58,7 +58,7 @@ def files(root: Path) -> dict[str, bytes]:
 def test_raw_events_that_do_not_fit_leave_the_unit_as_it_was(lake, count):
     before = files(lake)
     told = attempt(lake, "raw", 20_000, count)
-    assert told.startswith("cannot write events to the warehouse")
+    assert told.startswith("Cannot write events to the warehouse")
     assert told.count("\n") == 1
     assert "File too large" in told
     assert files(lake) == before
@@ -68,7 +68,7 @@ def test_signals_that_do_not_fit_leave_the_day_as_it_was(lake):
     with Store(str(lake)) as store:
         before = day_bytes(store)
     told = attempt(lake, "signals", 20_000, 500)
-    assert told.startswith(f"cannot write the signals of {DAY} to the warehouse")
+    assert told.startswith(f"Cannot write the signals of {DAY} to the warehouse")
     assert told.count("\n") == 1
     with Store(str(lake)) as store:
         assert day_bytes(store) == before

@@ -191,7 +191,12 @@ def test_an_address_no_filesystem_knows_is_refused():
         Store("nowhere://bucket")
 
 
-ONE_SENTENCE = r"^cannot .* the warehouse .* \(.*\); make room or allow writing there, then run again\.$"
+ONE_SENTENCE = r"^Cannot .* the warehouse .* \(.*\); make room or allow writing there, then run again\.$"
+
+
+def test_an_address_without_a_bucket_is_told_as_the_setting_it_comes_from():
+    with pytest.raises(ConfigError, match=r"DIMO_WAREHOUSE 's3://' names no bucket; give one such as s3://"):
+        Store("s3://")
 
 
 def test_a_warehouse_below_a_file_is_explained_in_a_sentence(tmp_path):
@@ -224,6 +229,6 @@ def test_a_warehouse_of_somebody_else_is_explained_in_a_sentence(tmp_path):
     told = subprocess.run(
         [sys.executable, "-c", AS_NOBODY, str(folder)], capture_output=True, text=True, check=True
     ).stdout
-    assert told.startswith("cannot lock the warehouse")
+    assert told.startswith("Cannot lock the warehouse")
     assert told.count("\n") == 1
     assert "Permission denied" in told
