@@ -55,7 +55,7 @@ def remember_vehicles(settings: Settings) -> list[Vehicle]:
         The vehicles that can be fetched now.
     """
     with Connection(settings) as connection, Store(settings.warehouse) as store:
-        vehicles = connection.vehicles()
+        vehicles = connection.described_vehicles()
         add_vehicles(store, vehicles)
     return vehicles
 

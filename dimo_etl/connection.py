@@ -39,14 +39,24 @@ class Connection:
         named = self._settings.vehicles
         if not named:
             return [shared.vehicle for shared in self._shared()]
-        known: dict[str, Vehicle] = {}
-        if self._settings.client_id is not None:
-            try:
-                known = {shared.vehicle.vehicle_id: shared.vehicle for shared in self._shared()}
-            except DimoError as error:
-                # The vehicles are named already; the listing would only tell their makes.
-                _log.warning("the vehicles are taken as DIMO_VEHICLES names them: %s", error)
-        return sorted((known.get(name, _bare(name)) for name in named), key=lambda vehicle: vehicle.vehicle_id)
+        return sorted((_bare(name) for name in named), key=lambda vehicle: vehicle.vehicle_id)
+
+    def described_vehicles(self) -> list[Vehicle]:
+        """The same vehicles with make, model and year, where the identity API tells them.
+
+        Raises:
+            the errors of `vehicles`.
+        """
+        vehicles = self.vehicles()
+        if not self._settings.vehicles or self._settings.client_id is None:
+            return vehicles
+        try:
+            known = {shared.vehicle.vehicle_id: shared.vehicle for shared in self._shared()}
+        except DimoError as error:
+            # The vehicles are named already; the listing would only tell their makes.
+            _log.warning("The makes of the vehicles that DIMO_VEHICLES names are not known: %s", error)
+            return vehicles
+        return [known.get(vehicle.vehicle_id, vehicle) for vehicle in vehicles]
 
     def device_data(self) -> DeviceData:
         """The Device Data API; what `vehicles` learned of privileges saves it from asking for too many."""
@@ -83,7 +93,7 @@ def choose(vehicles: Sequence[Vehicle], wanted: Sequence[str]) -> list[Vehicle]:
     if unknown:
         known = ", ".join(sorted(by_name)[:10]) or "none"
         raise InputError(
-            f"vehicle {unknown[0]} is not among those shared with this licence (known: {known}); "
+            f"Vehicle {unknown[0]} is not among those shared with this licence (known: {known}); "
             "check the id, or ask the owner to share it."
         )
     return list(dict.fromkeys(by_name[name] for name in wanted))
