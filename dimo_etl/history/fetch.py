@@ -16,8 +16,9 @@ from enum import Enum
 from typing import Protocol
 
 from dimo_etl.api.device_data import Draw
+from dimo_etl.breaker import Breaker
 from dimo_etl.coverage import Coverage
-from dimo_etl.errors import DimoError, RequestRefusedError, ServiceDownError, ServiceError, VehicleRefusedError
+from dimo_etl.errors import DimoError, RequestRefusedError, ServiceError, VehicleRefusedError
 from dimo_etl.history.complete import CompleteHistory, Piece
 from dimo_etl.lake.commit import commit_fetch
 from dimo_etl.lake.raw import FROM_SERVICE, RawWriter, find_unit
@@ -25,10 +26,6 @@ from dimo_etl.lake.store import Store
 from dimo_etl.model import DAY_MS, Event, Vehicle, Window, day_of_us
 
 _log = logging.getLogger("dimo_etl.history")
-# So many answers in a row that failed after all their retries mean that the service is down.
-_DOWN_AFTER = 5
-# Unless they are all of one or two vehicles: then it is these vehicles the service has trouble with.
-_DOWN_FOR_VEHICLES = 3
 
 
 class Outcome(Enum):
@@ -100,7 +97,7 @@ class Fetcher:
             ServiceDownError: the service fails again and again.
             WarehouseError: the warehouse cannot be read or written.
         """
-        breaker = _Breaker(_DOWN_AFTER, min(_DOWN_FOR_VEHICLES, len(vehicles)))
+        breaker = Breaker(vehicles=len(vehicles))
         with (
             ThreadPoolExecutor(self._concurrency, "dimo-request") as requests,
             ThreadPoolExecutor(self._concurrency, "dimo-vehicle") as jobs,
@@ -122,7 +119,7 @@ class Fetcher:
         days: Sequence[date],
         refresh: bool,
         requests: Executor,
-        breaker: _Breaker,
+        breaker: Breaker,
         progress: Callable[[VehicleDay], None],
     ) -> list[VehicleDay]:
         done: list[VehicleDay] = []
@@ -230,50 +227,10 @@ class _Day:
         return self._expected - (self._documents - self.writer.held[FROM_SERVICE])
 
 
-class _Breaker:
-    """Counts answers that failed in a row, and the vehicles they were about.
-
-    Args:
-        limit: failures in a row that mean that the service is down.
-        vehicles: how many vehicles they must be about to mean that.
-    """
-
-    def __init__(self, limit: int, vehicles: int) -> None:
-        self._limit = limit
-        self._vehicles = vehicles
-        self._lock = threading.Lock()
-        self._failures = 0
-        self._failing: set[str] = set()
-        self._stopped = False
-        self._last = ""
-
-    def stop(self) -> None:
-        """Let no vehicle ask any more: the fetch has ended."""
-        self._stopped = True
-
-    def check(self) -> None:
-        """Raise ServiceDownError where asking on is pointless."""
-        if self._stopped or (self._failures >= self._limit and len(self._failing) >= self._vehicles):
-            raise ServiceDownError(f"The service is down: {self._last}" if self._last else "The fetch was stopped.")
-
-    def failed(self, vehicle: Vehicle, error: ServiceError) -> None:
-        """Count a failure."""
-        with self._lock:
-            self._failures += 1
-            self._failing.add(vehicle.vehicle_id)
-            self._last = str(error)
-
-    def worked(self) -> None:
-        """Forget the failures before."""
-        with self._lock:
-            self._failures = 0
-            self._failing.clear()
-
-
 class _Visit:
     """Asks for one vehicle's windows, and counts the requests by the day they began with."""
 
-    def __init__(self, vehicle: Vehicle, source: HistorySource, breaker: _Breaker) -> None:
+    def __init__(self, vehicle: Vehicle, source: HistorySource, breaker: Breaker) -> None:
         self.vehicle = vehicle
         self.privileges: tuple[int, ...] | None = None
         self._source = source
