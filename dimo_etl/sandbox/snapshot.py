@@ -44,7 +44,7 @@ _OBD = (
 
 
 class Reading(NamedTuple):
-    """The newest value of a signal, when it was measured (ms since the epoch), and by which integration."""
+    """The newest value of a signal, the `time` of its event (ms since the epoch), and its integration."""
 
     value: Json
     ms: int
@@ -56,11 +56,12 @@ def latest(fleet: Fleet, token_id: int) -> dict[str, Reading]:
     readings: dict[str, Reading] = {}
     today = fleet.now().date()
     days = (today - timedelta(days=back) for back in range(_DAYS_BACK))
-    newest = chain.from_iterable(reversed(fleet.documents(token_id, day)) for day in days)
-    for document in islice(newest, _DOCUMENTS):
+    newest = islice(chain.from_iterable(reversed(fleet.documents(token_id, day)) for day in days), _DOCUMENTS)
+    # As the service does it: an event is as new as its `time`, when it was sent, not when its values were measured.
+    for document in sorted(newest, key=lambda document: document.received_ms, reverse=True):
         event = orjson.loads(document.payload)
         for name, value in _values(event["data"]).items():
-            readings.setdefault(name, Reading(value, document.measured_ms, event["source"]))
+            readings.setdefault(name, Reading(value, document.received_ms, event["source"]))
     return readings
 
 

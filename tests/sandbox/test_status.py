@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sandbox.conftest import AUTOPI, NON_LOCATION, SMARTCAR, TESLA, V2
+from tests.sandbox.conftest import AUTOPI, NON_LOCATION, SMARTCAR, TESLA, TODAY, V2
 
 FLAT_KEYS = {"odometer", "latitude", "longitude", "recordUpdatedAt"}
 
@@ -58,6 +58,13 @@ def test_the_raw_status_without_privilege_1_lacks_only_what_the_flat_one_has(cal
 
     assert "odometer" not in readings
     assert "engineSpeed" in readings
+
+
+def test_the_raw_status_stamps_a_value_with_the_second_its_event_was_sent(caller, sandbox):
+    odometer = status(caller, SMARTCAR, 1, route="v1/vehicle/{}/status-raw").json()["odometer"]
+    sent = {str(event["time"])[:19] + "Z": event["data"] for event in sandbox.fleet.events(SMARTCAR, TODAY)}
+
+    assert sent[odometer["timestamp"]]["odometer"] == odometer["value"]
 
 
 def test_the_v2_status_is_nested_with_nulls(caller):
