@@ -6,17 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dimo_etl.api.hits import Hit, Hits, read_hits
-from dimo_etl.api.messages import DEVICE_DATA, Answer, HttpRefusedError, Request, Response
+from dimo_etl.api.messages import DEVICE_DATA, HttpRefusedError, Request, Response
+from dimo_etl.api.vehicle_calls import VehicleCalls
 from dimo_etl.errors import RequestRefusedError, VehicleRefusedError
 from dimo_etl.model import Window, rfc3339_ms
 
 if TYPE_CHECKING:
-    from dimo_etl.api.exchange import VehicleToken, VehicleTokens
+    from dimo_etl.api.exchange import VehicleTokens
     from dimo_etl.api.transport import Transport
     from dimo_etl.config import Settings
 
-# A token refused right after its renewal is not refused for its age.
-_RENEWALS = 3
 # The service caches for two minutes, partial answers and samples included; this passes the cache by.
 _REFRESH = {"refresh": "true"}
 
@@ -48,8 +47,7 @@ class DeviceData:
     """The Device Data API, for any number of threads."""
 
     def __init__(self, transport: Transport, tokens: VehicleTokens, settings: Settings) -> None:
-        self._transport = transport
-        self._tokens = tokens
+        self._calls = VehicleCalls(transport, tokens)
         self._base = settings.device_data_url
 
     def history(self, token_id: int, window: Window, *, refresh: bool = False) -> Draw:
@@ -66,30 +64,6 @@ class DeviceData:
             RequestRefusedError: the request itself is refused.
             ServiceError: no usable answer after every retry.
         """
-        token = self._tokens.get(token_id)
-        spent = renewals = 0
-        while True:
-            try:
-                answer = self._asked(token_id, window, token, refresh=refresh)
-            except HttpRefusedError as refused:
-                spent += refused.requests
-                if refused.status != 401 or renewals == _RENEWALS:
-                    raise _refusal(refused) from refused
-                renewals += 1
-                token = self._tokens.renew(token_id, token.text)
-                continue
-            found, size = answer.value
-            return Draw(
-                window=window,
-                total=found.total,
-                exact=found.exact,
-                hits=found.hits,
-                requests=spent + answer.requests,
-                privileges=token.privileges,
-                size_bytes=size,
-            )
-
-    def _asked(self, token_id: int, window: Window, token: VehicleToken, *, refresh: bool) -> Answer[tuple[Hits, int]]:
         # Both ends carry their milliseconds, since a server rounds a bare second up or down to fill it.
         span = {"startDate": rfc3339_ms(window.start_ms), "endDate": rfc3339_ms(window.end_ms)}
         request = Request(
@@ -99,9 +73,21 @@ class DeviceData:
             url=f"{self._base}/v1/vehicle/{token_id}/history",
             params=span | _REFRESH if refresh else span,
             retry_params=_REFRESH,
-            bearer=token.text,
         )
-        return self._transport.call(request, _read)
+        try:
+            answer = self._calls.call(token_id, request, _read)
+        except HttpRefusedError as refused:
+            raise _refusal(refused) from refused
+        found, size = answer.value
+        return Draw(
+            window=window,
+            total=found.total,
+            exact=found.exact,
+            hits=found.hits,
+            requests=answer.requests,
+            privileges=answer.privileges,
+            size_bytes=size,
+        )
 
 
 def _read(response: Response) -> tuple[Hits, int]:
