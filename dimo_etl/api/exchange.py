@@ -1,6 +1,7 @@
-"""Vehicle tokens: a developer token exchanged, for each vehicle, with the most privileges it shares that are of use.
+"""Vehicle tokens: a developer token exchanged, for each vehicle, with the privileges it shares that show the most.
 
-The exchange is all or nothing, so smaller and smaller sets are asked for; the set that worked is remembered.
+Which those are depends on what the token is for. The exchange is all or nothing, so one set after the other is asked
+for; the set that worked is remembered.
 """
 
 from __future__ import annotations
@@ -24,8 +25,28 @@ if TYPE_CHECKING:
     from dimo_etl.api.transport import Transport
     from dimo_etl.config import Secret, Settings
 
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a token is for.
+
+    Attributes:
+        what: as a refusal names it.
+        sets: the privileges to ask for, those that show the most first.
+        wanted: the privileges of which one is needed, in words.
+    """
+
+    what: str
+    sets: tuple[tuple[int, ...], ...]
+    wanted: str
+
+
 # 1 non-location data, 3 current location (deprecated), 4 location history: what the history endpoint looks at.
-PRIVILEGE_SETS = ((1, 3, 4), (1, 4), (1,), (4,))
+HISTORY = Purpose("history", ((1, 3, 4), (1, 4), (1,), (4,)), "non-location or location history")
+# A raw status hides the position from every token but one with 3 and without 4.
+STATUS = Purpose(
+    "status", ((1, 3), (1, 4), (1,), (3,), (4,)), "non-location history, current location or location history"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +76,7 @@ class VehicleTokens:
         transport: sends the requests.
         access_tokens: where developer tokens come from.
         settings: the service's address and the vehicle contract.
+        purpose: what the tokens are for.
         granted: privileges known to be granted, by token id; they choose the set that is asked for first.
         clock: seconds since the epoch.
     """
@@ -65,12 +87,14 @@ class VehicleTokens:
         access_tokens: AccessTokens,
         settings: Settings,
         *,
+        purpose: Purpose = HISTORY,
         granted: Mapping[int, frozenset[int]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._transport = transport
         self._access_tokens = access_tokens
         self._settings = settings
+        self._purpose = purpose
         self._granted = granted or {}
         self._clock = clock
         self._lock = threading.Lock()
@@ -117,17 +141,17 @@ class VehicleTokens:
             vehicle.privileges = privileges
             return vehicle.token
         vehicle.refusal = (
-            f"Vehicle {token_id} does not share its history with this licence ({words or 'no reason given'}); ask "
-            "its owner to grant non-location or location history."
+            f"Vehicle {token_id} does not share its {self._purpose.what} with this licence "
+            f"({words or 'no reason given'}); ask its owner to grant {self._purpose.wanted}."
         )
         raise VehicleRefusedError(vehicle.refusal)
 
     def _sets(self, token_id: int, vehicle: _Vehicle) -> list[tuple[int, ...]]:
         """The sets to ask for: the one that worked, or the largest known to be granted, then the others."""
         granted = self._granted.get(token_id, frozenset())
-        hinted = [wanted for wanted in PRIVILEGE_SETS if granted.issuperset(wanted)][:1]
+        hinted = [wanted for wanted in self._purpose.sets if granted.issuperset(wanted)][:1]
         worked = [vehicle.privileges] if vehicle.privileges else []
-        return list(dict.fromkeys([*worked, *hinted, *PRIVILEGE_SETS]))
+        return list(dict.fromkeys([*worked, *hinted, *self._purpose.sets]))
 
     def _asked(self, token_id: int, privileges: tuple[int, ...]) -> Token:
         access = self._access_tokens.current()

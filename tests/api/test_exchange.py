@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import jwt
 import pytest
 
-from dimo_etl.api.exchange import VehicleTokens
+from dimo_etl.api.exchange import STATUS, VehicleTokens
 from dimo_etl.config import Secret
 from dimo_etl.errors import AuthError, RequestRefusedError, VehicleRefusedError
 from tests.api.server import Reply, ok, refusal
@@ -119,6 +119,15 @@ def test_privileges_known_to_be_granted_choose_the_set(server, make, granted, as
     exchange = Exchange(server, granted)
     make(granted={VEHICLE: frozenset(granted)}).get(VEHICLE)
     assert exchange.asked == [asked]
+
+
+@pytest.mark.parametrize(
+    ("grants", "privileges"),
+    [({1, 3, 4}, (1, 3)), ({1, 4}, (1, 4)), ({1}, (1,)), ({3, 4}, (3,)), ({3}, (3,)), ({4}, (4,))],
+)
+def test_a_token_for_the_status_has_the_privileges_that_show_the_most_of_it(server, make, grants, privileges):
+    Exchange(server, grants)
+    assert make(purpose=STATUS).get(VEHICLE).privileges == privileges
 
 
 def test_a_wrong_hint_only_costs_a_request(server, make):
