@@ -40,6 +40,7 @@ class Dagster:
 
         Raises:
             DimoError: the first batch could not even begin.
+            KeyboardInterrupt: it was told to stop; Dagster takes the signal for a failure of the step.
         """
         use_home()
         fetched: list[DayFetched] = []
@@ -59,6 +60,8 @@ class Dagster:
                     },
                     raise_on_error=False,
                 )
+                if _interrupted(result):
+                    raise KeyboardInterrupt
                 if not result.success:
                     error = dimo.error or _unexplained(result)
                     if isinstance(error, _POINTLESS) or not fetched:
@@ -73,6 +76,12 @@ class Dagster:
             return subprocess.run([*command, "-d", str(home)], check=False).returncode  # noqa: S603
         except KeyboardInterrupt:
             return 0
+
+
+def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    interrupts = {KeyboardInterrupt.__name__, dg.DagsterExecutionInterruptedError.__name__}
+    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    return any(error is not None and error.cls_name in interrupts for error in errors)
 
 
 def _unexplained(result: dg.ExecuteInProcessResult) -> DimoError:

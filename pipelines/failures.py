@@ -12,7 +12,9 @@ from pipelines.resources import Dimo
 
 # What may pass by itself: worth another try in a minute, once the client's own patience has run out.
 TRANSIENT = (ServiceError, ServiceDownError)
-RETRIES = dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+# Asked for by the failure itself: a retry policy of the asset would hold for interrupts, too, and a run that was told
+# to stop would go on a minute later.
+_TRIES_MORE, _AFTER_SECONDS = 2, 60
 
 
 @contextmanager
@@ -25,6 +27,8 @@ def explained(dimo: Dimo) -> Iterator[None]:
         yield
     except DimoError as error:
         dimo.error = error
-        raise dg.Failure(
-            description=str(error), allow_retries=isinstance(error, TRANSIENT) and not dimo.interactive
-        ) from error
+        failure = dg.Failure(description=str(error))
+        failure.__cause__ = error
+        if isinstance(error, TRANSIENT) and not dimo.interactive:
+            raise dg.RetryRequested(max_retries=_TRIES_MORE, seconds_to_wait=_AFTER_SECONDS) from failure
+        raise failure from error

@@ -16,6 +16,9 @@ from dimo_etl.cli.status import status
 from dimo_etl.cli.sync import sync
 from dimo_etl.errors import DimoError
 
+# What Typer makes of a Ctrl-C: 128 and the number of the signal.
+_INTERRUPTED = 130
+
 app = typer.Typer(
     help="The history of DIMO-connected vehicles in a warehouse of your own: complete, checked, and open to SQL.",
     no_args_is_help=True,
@@ -45,6 +48,7 @@ def main() -> None:
     except DimoError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("Interrupted; what was committed is kept, and the next run goes on from there.", err=True)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            typer.echo("Interrupted; what was committed is kept, and the next run goes on from there.", err=True)
+        raise

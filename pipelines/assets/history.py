@@ -17,7 +17,7 @@ from dimo_etl.lake.signals import FLATTEN_VERSION, DayWritten
 from dimo_etl.schema import SIGNALS
 from pipelines.assets.vehicles import vehicles
 from pipelines.columns import table_schema
-from pipelines.failures import RETRIES, explained
+from pipelines.failures import explained
 from pipelines.partitions import batches, daily
 from pipelines.resources import Dimo
 
@@ -40,7 +40,6 @@ def history_assets(start: date) -> dg.AssetsDefinition:
         partitions_def=daily(start),
         backfill_policy=batches(),
         can_subset=True,
-        retry_policy=RETRIES,
         specs=[
             dg.AssetSpec(
                 RAW,

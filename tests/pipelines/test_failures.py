@@ -10,21 +10,24 @@ from pipelines.failures import explained
 from pipelines.resources import Dimo
 
 
-def failure(error: DimoError, *, interactive: bool) -> dg.Failure:
-    with pytest.raises(dg.Failure) as caught, explained(Dimo(interactive=interactive)):
+def failure(error: DimoError, *, interactive: bool) -> dg.Failure | dg.RetryRequested:
+    with pytest.raises((dg.Failure, dg.RetryRequested)) as caught, explained(Dimo(interactive=interactive)):
         raise error
     return caught.value
 
 
 @pytest.mark.parametrize("kind", [ServiceError, ServiceDownError])
 def test_what_may_pass_by_itself_is_tried_again_by_an_unattended_run(kind: type[DimoError]) -> None:
-    assert failure(kind("It is late."), interactive=False).allow_retries
-    assert not failure(kind("It is late."), interactive=True).allow_retries
+    again = failure(kind("It is late."), interactive=False)
+    assert isinstance(again, dg.RetryRequested)
+    assert isinstance(again.__cause__, dg.Failure)
+    assert again.__cause__.description == "It is late."
+    assert isinstance(failure(kind("It is late."), interactive=True), dg.Failure)
 
 
 @pytest.mark.parametrize("kind", [AuthError, ConfigError, WarehouseError])
 def test_what_will_not_pass_by_itself_is_not_tried_again(kind: type[DimoError]) -> None:
-    assert not failure(kind("It is wrong."), interactive=False).allow_retries
+    assert isinstance(failure(kind("It is wrong."), interactive=False), dg.Failure)
 
 
 def test_a_failure_shows_the_one_sentence_and_keeps_the_error_for_who_waits() -> None:
