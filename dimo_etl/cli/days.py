@@ -26,10 +26,10 @@ def parse_days(first: str, last: str, *, start: date, now: datetime) -> list[dat
         raise InputError(f"--from {begin} is after --to {end}; give the earlier day first.")
     if end > newest:
         raise InputError(
-            f"{end} is not over yet in UTC, so it cannot be complete; the newest day to bring is {newest}."
+            f"The day {end} is not over yet in UTC, so it cannot be complete; the newest day to bring is {newest}."
         )
     if begin < start:
-        raise InputError(f"{begin} is before the first day, {start}; set DIMO_START_DATE to bring earlier days.")
+        raise InputError(f"The day {begin} is before the first, {start}; set DIMO_START_DATE to bring earlier days.")
     return days_between(begin, end)
 
 
