@@ -20,6 +20,8 @@ _SMALL_EXPONENT = b"0e-000"
 _SMALL = re.compile(rb"[:,\[\s]-?[\d.]+[eE]-\d{3}")
 _SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
 _FLOAT_DIGITS = 17
+# orjson writes no deeper than this, and no reader would follow; a text with fewer brackets cannot be deeper.
+_WRITABLE_DEPTH = 250
 _EXACT_INTEGERS = 2**53
 _SMALLEST, _LARGEST = sys.float_info.min, sys.float_info.max
 _INTEGERS_64 = range(-(2**63), 2**64)
@@ -53,9 +55,13 @@ def parse(payload: bytes) -> object:
     shape = payload.translate(_SHAPE, b".")
     if _LONG_RUN not in shape and (_SMALL_EXPONENT not in shape or _SMALL.search(payload) is None):
         try:
-            return orjson.loads(payload)
+            value = orjson.loads(payload)
         except orjson.JSONDecodeError:
             pass  # the careful reader below says what is wrong with it, or reads it
+        else:
+            if payload.count(b"[") + payload.count(b"{") > _WRITABLE_DEPTH:
+                to_json(value)
+            return value
     return _parse_carefully(payload)
 
 

@@ -43,12 +43,15 @@ class Quarantined:
 class Flattened:
     """Rows by name, in the order the events were given, and what could not be read.
 
-    `timed` names the signals with times of their own, whose rows may be in another order.
+    `timed` names the signals with times of their own, whose rows may be in another order; `sources` are the
+    integrations, and `times_us` those of the events that could be read, in microseconds since the epoch.
     """
 
     tables: dict[str, pa.Table]
     timed: frozenset[str]
     quarantined: list[Quarantined]
+    sources: frozenset[str]
+    times_us: list[int]
 
 
 def flatten(vehicle_id: str, events: Sequence[Event]) -> Flattened:
@@ -64,11 +67,12 @@ def flatten(vehicle_id: str, events: Sequence[Event]) -> Flattened:
     for event in events:
         try:
             document, data = _readable(event)
-            leaves.add(len(rows.ids), data)
         except UnreadableError as error:
             quarantined.append(Quarantined(event, str(error)))
             continue
+        leaves.add(len(rows.ids), data)
         rows.add(event, document)
+    leaves.finish()
     arrays = rows.arrays()
     tables: dict[str, pa.Table] = {}
     for name, column in leaves.columns.items():
@@ -76,7 +80,8 @@ def flatten(vehicle_id: str, events: Sequence[Event]) -> Flattened:
     for name, timed in leaves.timed.items():
         table = _table(vehicle_id, timed, arrays)
         tables[name] = pa.concat_tables([tables[name], table]) if name in tables else table
-    return Flattened(tables, frozenset(leaves.timed), quarantined)
+    sources = rows.sources().union(*(timed.sources for timed in leaves.timed.values()))
+    return Flattened(tables, frozenset(leaves.timed), quarantined, frozenset(filter(None, sources)), rows.times_us())
 
 
 def _readable(event: Event) -> tuple[dict[str, object], dict[str, object]]:
@@ -121,6 +126,12 @@ class _EventColumns:
         self._times.append(event.timestamp_us)
         self._sources.append(source if isinstance(source, str) else None)
         self._received.append(to_us(document.get("time")))
+
+    def sources(self) -> set[str | None]:
+        return set(self._sources)
+
+    def times_us(self) -> list[int]:
+        return [time for time in self._times if time is not None]
 
     def arrays(self) -> _EventArrays:
         return _EventArrays(
