@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
+from filelock import FileLock
 
 from dimo_etl.errors import ConfigError
 
@@ -29,6 +32,30 @@ def use_home() -> Path:
     raise ConfigError(
         f"No dagster.yaml in {folders[0]}; set DAGSTER_HOME to the folder of this project's dagster.yaml."
     )
+
+
+@contextmanager
+def open_instance() -> Iterator[dg.DagsterInstance]:
+    """The instance of this home, opened by one process of this machine at a time.
+
+    Two processes that make Dagster's SQLite tables at the same moment leave a database that has two versions, and
+    that no later process can open.
+
+    Raises:
+        ConfigError: there is no home, or it cannot be written to.
+    """
+    storage = use_home() / "storage"
+    try:
+        storage.mkdir(exist_ok=True)
+        with FileLock(storage / ".opening"):
+            instance = dg.DagsterInstance.get()
+    except OSError as error:
+        raise ConfigError(
+            f"Dagster's home {storage.parent} cannot be written to ({error.strerror}); "
+            "allow it, or set DAGSTER_HOME to another folder with this project's dagster.yaml."
+        ) from error
+    with instance:
+        yield instance
 
 
 def this_process() -> str:

@@ -1,0 +1,108 @@
+"""`dimo-etl dev` as a user runs it: real processes, asked over GraphQL, always stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+
+Found = TypeVar("Found")
+PROGRAM = str(Path(sys.executable).with_name("dimo-etl"))
+PATIENCE_S = 150
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def eventually(ask: Callable[[], Found | None], what: str) -> Found:
+    """The first answer that is something, asked for again until patience ends."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        found = ask()
+        if found:
+            return found
+        time.sleep(0.2)  # between two looks; nothing is timed by it
+    raise AssertionError(f"waited {PATIENCE_S} s in vain for {what}")
+
+
+def left_of_session(session: int) -> list[str]:
+    """The command lines of the living processes of a session."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[3]) == session and fields[0] != "Z":
+                    found.append((folder / "cmdline").read_text().replace("\0", " "))
+            except OSError:
+                continue
+    return found
+
+
+class Services:
+    """The UI and the daemon, running."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self.process = process
+        self.port = port
+        self._log = log
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def ask(self, query: str, **variables: object) -> dict:
+        answer = httpx.post(
+            f"http://127.0.0.1:{self.port}/graphql", json={"query": query, "variables": variables}, timeout=30
+        )
+        return answer.json()["data"]
+
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None, self.said
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/server_info", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self, how: signal.Signals) -> int:
+        """Send a signal to the program itself, as a service manager does, and wait for it to end."""
+        self.process.send_signal(how)
+        return self.process.wait(PATIENCE_S)
+
+
+@contextmanager
+def dev(environ: dict[str, str], home: Path) -> Iterator[Services]:
+    """`dimo-etl dev` on a free port, in a session of its own of which nothing is left afterwards."""
+    port, log = free_port(), home / "said"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [PROGRAM, "dev", "--port", str(port)],
+            cwd=home,
+            env=os.environ | environ | {"DAGSTER_HOME": str(home)},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    services = Services(process, port, log)
+    try:
+        eventually(services.is_ready, "the UI")
+        yield services
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
