@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import entry_points
-from typing import Protocol, cast
+from typing import NoReturn, Protocol, cast
 
 from dimo_etl.batch import DayFetched
 from dimo_etl.config import Settings
@@ -46,8 +46,8 @@ class Orchestrator(Protocol):
     ) -> Brought:
         """Run the whole pipeline over consecutive UTC days, here and now, and record the runs."""
 
-    def serve(self, host: str, port: int) -> int:
-        """Run the user interface, schedules and daemon until interrupted; returns an exit code."""
+    def serve(self, host: str, port: int) -> NoReturn:
+        """Become the user interface, with schedules and daemon, until interrupted."""
 
 
 def orchestrator() -> Orchestrator:

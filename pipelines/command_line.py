@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date
+from pathlib import Path
+from typing import NoReturn
 
 import dagster as dg
 
 from dimo_etl.batch import DayFetched
 from dimo_etl.config import Settings
-from dimo_etl.errors import AuthError, DimoError, ServiceDownError, WarehouseError
+from dimo_etl.errors import AuthError, DimoError, InputError, ServiceDownError, WarehouseError
 from dimo_etl.history.fetch import VehicleDay
 from dimo_etl.orchestrator import Brought
 from pipelines.build import build_defs
-from pipelines.instance import PROCESS_TAG, bury_the_dead, this_process, use_home
+from pipelines.instance import PROCESS_TAG, bury_the_dead, open_instance, this_process
 from pipelines.jobs import JOB, STEP, range_tags
 from pipelines.partitions import DAYS_A_BATCH
 from pipelines.resources import Dimo
 
+WORKSPACE = Path(__file__).with_name("workspace.yaml")
 # After these the next batch would only fail the same way.
 _POINTLESS = (AuthError, ServiceDownError, WarehouseError)
 
@@ -42,10 +46,9 @@ class Dagster:
             DimoError: the first batch could not even begin.
             KeyboardInterrupt: it was told to stop; Dagster takes the signal for a failure of the step.
         """
-        use_home()
         fetched: list[DayFetched] = []
         error: DimoError | None = None
-        with dg.DagsterInstance.get() as instance:
+        with open_instance() as instance:
             bury_the_dead(instance)
             for start in range(0, len(days), DAYS_A_BATCH):
                 batch = days[start : start + DAYS_A_BATCH]
@@ -68,14 +71,30 @@ class Dagster:
                         break
         return Brought(fetched, error)
 
-    def serve(self, host: str, port: int) -> int:
-        """Run `dagster dev` on this project's instance until interrupted."""
-        home = use_home()
-        command = [sys.executable, "-m", "dagster", "dev", "-m", "pipelines.definitions", "-h", host, "-p", str(port)]
-        try:
-            return subprocess.run([*command, "-d", str(home)], check=False).returncode  # noqa: S603
-        except KeyboardInterrupt:
-            return 0
+    def serve(self, host: str, port: int) -> NoReturn:
+        """Become `dagster dev` on this project's instance, so that signals reach it and it stops its own processes.
+
+        Raises:
+            InputError: the port is taken.
+            ConfigError: there is no Dagster home.
+        """
+        _check_free(host, port)
+        with open_instance():
+            pass  # its tables are there before several processes open it at once
+        # `dagster dev` is superseded by a command of a package that brings far more than this needs.
+        quiet = "ignore:Function `dev_command` is superseded"
+        command = [sys.executable, "-W", quiet, "-m", "dagster", "dev", "-h", host, "-p", str(port)]
+        os.execv(sys.executable, [*command, "-w", str(WORKSPACE)])  # noqa: S606
+
+
+def _check_free(host: str, port: int) -> None:
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"The UI cannot listen on {host}, port {port} ({os.strerror(error.errno or 0)}); give another with --port."
+        ) from error
 
 
 def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
@@ -87,9 +106,12 @@ def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
 def _unexplained(result: dg.ExecuteInProcessResult) -> DimoError:
     """What Dagster itself says of a step that failed without an error of ours."""
     for event in result.all_events:
-        if event.is_step_failure and event.step_failure_data.error is not None:
+        if event.is_step_failure and (error := event.step_failure_data.error) is not None:
+            while error.cause is not None:
+                error = error.cause
             return DimoError(
-                f"The run failed in a way that was not foreseen: {event.step_failure_data.error.message.strip()}"
+                f"The run failed in a way that was not foreseen ({error.message.strip()}); "
+                "`dimo-etl dev` shows its log."
             )
         if event.is_step_failure:
             return DimoError(f"The step {event.step_key} failed; `dimo-etl dev` shows its log.")

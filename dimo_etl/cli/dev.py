@@ -17,4 +17,4 @@ def dev(
     from dimo_etl.orchestrator import orchestrator
 
     settings()  # a wrong variable is told here, in one sentence, and not on a page
-    raise typer.Exit(orchestrator().serve(host, port))
+    orchestrator().serve(host, port)
