@@ -29,8 +29,8 @@ from dimo_etl.schema import COVERAGE_KEY, SIGNALS
 # Raised whenever flattening gives other rows for the same documents: every day is then rewritten once.
 FLATTEN_VERSION = 1
 _INPUTS_KEY = b"dimo_etl.inputs"
-_CHUNK_EVENTS = 10_000
-_SPILL_BYTES = 96 << 20
+_CHUNK_EVENTS = 4_000
+_SPILL_BYTES = 32 << 20
 # The row-group size DuckDB itself writes: fine enough to skip the groups of other names.
 _ROW_GROUP = 122_880
 _QUARANTINE = pa.schema(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -64,6 +64,17 @@ def test_rows_are_sorted_by_name_vehicle_time_and_event(store):
     rows = order(day_rows(store))
     assert rows == sorted(rows)
     assert len({name for name, *_ in rows}) > 5
+
+
+def test_rows_are_sorted_also_where_later_chunks_hold_earlier_events(store, monkeypatch):
+    monkeypatch.setattr(signals, "_CHUNK_EVENTS", 1_000)
+    given = events(9_000)
+    Random(1).shuffle(given)
+    fetched(store, given)
+    write_day(store, DAY)
+    rows = order(day_rows(store))
+    assert rows == sorted(rows)
+    assert len(rows) == 18_000
 
 
 def test_the_file_has_the_promised_schema(store):
@@ -214,6 +225,17 @@ def test_events_received_are_kept_or_duplicates_or_quarantined(store):
         3,
     )
     assert len({row["event_id"] for row in day_rows(store)}) == record.kept_events
+
+
+def test_a_record_names_the_integrations_and_the_times_of_the_events_that_are_kept(store, monkeypatch):
+    monkeypatch.setattr(signals, "_CHUNK_EVENTS", 2)
+    fetched(store, [*(event(number) for number in (7, 3, 5)), *UNREADABLE])
+    fetched(store, UNREADABLE, vehicle_id="9")
+    record, empty = write_day(store, DAY).coverage
+    assert record.sources == ("test",)
+    assert record.first_event_at == datetime(2026, 1, 5, 0, 0, 3, tzinfo=UTC)
+    assert record.last_event_at == datetime(2026, 1, 5, 0, 0, 7, tzinfo=UTC)
+    assert (empty.sources, empty.first_event_at, empty.last_event_at) == ((), None, None)
 
 
 def test_days_do_not_touch_each_other(store):
