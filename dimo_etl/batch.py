@@ -15,8 +15,7 @@ from dimo_etl.errors import AuthError, DimoError, ServiceDownError, ServiceError
 from dimo_etl.history.fetch import Fetcher, Outcome, VehicleDay
 from dimo_etl.lake.signals import DayWritten, write_day
 from dimo_etl.lake.store import Store
-from dimo_etl.lake.vehicles import add_vehicles
-from dimo_etl.model import Vehicle
+from dimo_etl.lake.vehicles import KnownVehicle, add_vehicles, known_vehicles
 
 Progress = Callable[[VehicleDay], None]
 
@@ -48,16 +47,14 @@ class BatchFetched:
     retries: int
 
 
-def remember_vehicles(settings: Settings) -> list[Vehicle]:
+def remember_vehicles(settings: Settings) -> list[KnownVehicle]:
     """Ask which vehicles the licence may read, and remember them in the warehouse.
 
     Returns:
-        The vehicles that can be fetched now.
+        Every vehicle ever seen, those no longer shared included, by id.
     """
     with Connection(settings) as connection, Store(settings.warehouse) as store:
-        vehicles = connection.described_vehicles()
-        add_vehicles(store, vehicles)
-    return vehicles
+        return add_vehicles(store, connection.described_vehicles(), connection.listing)
 
 
 def fetch_days(
@@ -89,7 +86,7 @@ def fetch_days(
         fetched[done.coverage.date].vehicle_days.append(done)
         progress(done)
 
-    with Connection(settings) as connection, Store(settings.warehouse) as store:
+    with Store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
         vehicles = choose(connection.vehicles(), only)
         fetcher = Fetcher(
             store, connection.device_data(), concurrency=settings.concurrency, now=lambda: datetime.now(UTC)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from types import TracebackType
 
 from dimo_etl.api.auth import access_tokens
@@ -13,6 +14,7 @@ from dimo_etl.api.identity import SharedVehicle, shared_vehicles
 from dimo_etl.api.transport import Transport
 from dimo_etl.config import Settings
 from dimo_etl.errors import DimoError, InputError
+from dimo_etl.lake.vehicles import KnownVehicle, Listing
 from dimo_etl.model import Vehicle
 
 _log = logging.getLogger("dimo_etl")
@@ -21,13 +23,23 @@ _log = logging.getLogger("dimo_etl")
 class Connection:
     """A licence's way to its vehicles.
 
+    Args:
+        settings: the services and the licence.
+        known: vehicles seen before; what they granted then chooses what is asked for now, until the service tells.
+
     Attributes:
         transport: counts the requests and retries sent.
+        listing: what the identity service listed; None as long as it was not asked.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, known: Iterable[KnownVehicle] = ()) -> None:
         self._settings = settings
-        self._granted: dict[int, frozenset[int]] = {}
+        self._granted = {
+            one.vehicle.token_id: frozenset(one.sharing.permissions)
+            for one in known
+            if one.vehicle.token_id is not None and one.sharing.permissions is not None
+        }
+        self.listing: Listing | None = None
         self.transport = Transport.for_settings(settings)
 
     def vehicles(self) -> list[Vehicle]:
@@ -75,7 +87,8 @@ class Connection:
 
     def _shared(self) -> list[SharedVehicle]:
         shared = shared_vehicles(self.transport, self._settings)
-        self._granted = {int(found.vehicle.vehicle_id): found.granted for found in shared}
+        self.listing = Listing(datetime.now(UTC), {found.vehicle.vehicle_id: found.granted for found in shared})
+        self._granted |= {int(found.vehicle.vehicle_id): found.granted for found in shared}
         return shared
 
 

@@ -27,7 +27,11 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         reason: why it is not proved complete, in a sentence; None where it is.
         requests: history requests spent, retries included.
         windows: windows that tile the day.
-        privileges: the privileges the vehicle token had; None where no token was used.
+        privileges: the privileges the vehicle token had, none where the vehicle grants none of use; None where no
+            vehicle token was used.
+        sources: the integrations whose events are kept, by name; filled in when the day is flattened, like the times.
+        first_event_at: the oldest time of a kept event; None where there is none.
+        last_event_at: the newest time of a kept event.
         fetched_at: when the record was made.
     """
 
@@ -46,4 +50,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     requests: int = 0
     windows: int = 0
     privileges: tuple[int, ...] | None = None
+    sources: tuple[str, ...] = ()
+    first_event_at: datetime | None = None
+    last_event_at: datetime | None = None
     fetched_at: datetime

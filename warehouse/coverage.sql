@@ -16,7 +16,13 @@
 --   quarantined_events  events that could not be understood; they are in `quarantine`
 --   reason              why it is not proved complete, in a sentence; null where it is
 --   windows             windows that tile the day
---   privileges          the privileges the vehicle token had; null where no token was used
+--   privileges          the privileges the vehicle token had, by number; empty where the vehicle grants none of use;
+--                       null where no vehicle token was used
+--   unread              what could not be read for want of a privilege: `location` (privilege 4), `everything but
+--                       location` (privilege 1), `everything` (neither); null where nothing was held back
+--   sources             the integrations whose events are kept
+--   first_event_at      the oldest time of a kept event, UTC
+--   last_event_at       the newest time of a kept event, UTC
 --
 -- Rules
 --   received_events = kept_events + duplicate_events + quarantined_events, for every row.
@@ -34,7 +40,8 @@ records AS (
         "expected_events": "BIGINT", "fetched_events": "BIGINT", "imported_events": "BIGINT",
         "received_events": "BIGINT", "kept_events": "BIGINT", "duplicate_events": "BIGINT",
         "quarantined_events": "BIGINT", "complete": "BOOLEAN", "reason": "VARCHAR", "requests": "BIGINT",
-        "windows": "BIGINT", "privileges": ["BIGINT"], "fetched_at": "TIMESTAMPTZ"
+        "windows": "BIGINT", "privileges": ["BIGINT"], "fetched_at": "TIMESTAMPTZ",
+        "sources": ["VARCHAR"], "first_event_at": "TIMESTAMPTZ", "last_event_at": "TIMESTAMPTZ"
     }]')) AS record
     FROM footers
 )
@@ -54,5 +61,13 @@ SELECT
     record.quarantined_events,
     record.reason,
     record.windows,
-    record.privileges
+    record.privileges,
+    CASE
+        WHEN NOT list_has_any(record.privileges, [1, 4]) THEN 'everything'
+        WHEN NOT list_contains(record.privileges, 1) THEN 'everything but location'
+        WHEN NOT list_contains(record.privileges, 4) THEN 'location'
+    END AS unread,
+    record.sources,
+    record.first_event_at,
+    record.last_event_at
 FROM records;

@@ -7,14 +7,32 @@
 --   make            as the identity service gives it, otherwise the newest `make` the vehicle sent
 --   model           likewise, `model`
 --   year            likewise, `year`: the model year
+--   permissions     the privileges it grants the licence, by number, as identity last told; null where it never told
+--   integrations    the sources its events came from, as given
+--   first_event     the oldest time of an event in the warehouse, UTC
+--   last_event      the newest time of an event in the warehouse, UTC
+--   shared_now      whether the last listing by identity named it; null where identity was never asked
+--   first_shared    when a listing first named it, UTC
+--   last_shared     when a listing last named it, UTC
+--
+-- Rules
+--   What the data say comes from the coverage records in the footers, so it takes no scan of `signals`.
+--   A vehicle that is no longer shared keeps its row and its days. One the licence itself owns may be read without
+--   any permission listed.
 CREATE VIEW vehicles AS
 WITH listed AS (
-    SELECT vehicle_id, token_id, user_device_id, make, model, year FROM ${vehicles}
+    SELECT
+        vehicle_id, token_id, user_device_id, make, model, year, permissions, shared_now, first_shared, last_shared
+    FROM ${vehicles}
 ),
-known AS (
-    SELECT vehicle_id FROM listed
-    UNION
-    SELECT vehicle_id FROM coverage
+held AS (
+    SELECT
+        vehicle_id,
+        list_sort(list_distinct(flatten(list(sources)))) AS integrations,
+        min(first_event_at) AS first_event,
+        max(last_event_at) AS last_event
+    FROM coverage
+    GROUP BY ALL
 ),
 described AS (
     SELECT
@@ -40,7 +58,14 @@ SELECT
     ) AS user_device_id,
     coalesce(listed.make, described.make) AS make,
     coalesce(listed.model, described.model) AS model,
-    coalesce(listed.year, described.year)::INTEGER AS year
-FROM known
-LEFT JOIN listed USING (vehicle_id)
+    coalesce(listed.year, described.year)::INTEGER AS year,
+    listed.permissions,
+    held.integrations,
+    held.first_event,
+    held.last_event,
+    listed.shared_now,
+    listed.first_shared,
+    listed.last_shared
+FROM listed
+FULL JOIN held USING (vehicle_id)
 LEFT JOIN described USING (vehicle_id);

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -20,14 +20,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dimo_etl.coverage import Coverage
-from dimo_etl.flatten.table import ROWS, Quarantined, flatten
+from dimo_etl.flatten.table import ROWS, Flattened, Quarantined, flatten
 from dimo_etl.lake import layout, raw
 from dimo_etl.lake.store import Store
 from dimo_etl.model import Event
 from dimo_etl.schema import COVERAGE_KEY, SIGNALS
 
-# Raised whenever flattening gives other rows for the same documents: every day is then rewritten once.
-FLATTEN_VERSION = 1
+# Raised whenever flattening gives other rows or records for the same documents: every day is then rewritten once.
+FLATTEN_VERSION = 2
 _INPUTS_KEY = b"dimo_etl.inputs"
 _CHUNK_EVENTS = 4_000
 _SPILL_BYTES = 32 << 20
@@ -89,12 +89,9 @@ def _rewrite(store: Store, day: date, units: list[raw.RawUnit], inputs: bytes, r
     records: list[Coverage] = []
     quarantine: list[dict[str, object]] = []
     for unit in units:
-        unread = _flatten_unit(store, unit, rows)
-        quarantine += unread
-        held = unit.coverage.received_events - unit.coverage.duplicate_events
-        records.append(
-            msgspec.structs.replace(unit.coverage, kept_events=held - len(unread), quarantined_events=len(unread))
-        )
+        found = _flatten_unit(store, unit, rows)
+        quarantine += found.unread
+        records.append(_counted(unit.coverage, found))
     _write_quarantine(store, day, quarantine)
     staged = store.stage()
     count = 0
@@ -136,10 +133,41 @@ def _current(store: Store, day: date, name: str, inputs: bytes) -> DayWritten | 
     return DayWritten(day, footer.num_rows, size, records, rewritten=False)
 
 
-def _flatten_unit(store: Store, unit: raw.RawUnit, rows: _SortedRows) -> list[dict[str, object]]:
-    """Flatten a unit chunk by chunk; returns what could not be read as rows of quarantine."""
+@dataclass(slots=True)
+class _Found:
+    """What flattening a unit showed: what could not be read, as rows of quarantine, and whence and when the rest is."""
+
+    unread: list[dict[str, object]] = field(default_factory=list)
+    sources: set[str] = field(default_factory=set)
+    times_us: set[int] = field(default_factory=set)
+
+    def add(self, flattened: Flattened) -> None:
+        self.sources |= flattened.sources
+        times = [*flattened.times_us, *self.times_us]
+        self.times_us = {min(times), max(times)} if times else set()
+
+
+def _counted(coverage: Coverage, found: _Found) -> Coverage:
+    """The record of a unit with what only flattening can tell."""
+    held = coverage.received_events - coverage.duplicate_events
+    return msgspec.structs.replace(
+        coverage,
+        kept_events=held - len(found.unread),
+        quarantined_events=len(found.unread),
+        sources=tuple(sorted(found.sources)),
+        first_event_at=_moment(min(found.times_us)) if found.times_us else None,
+        last_event_at=_moment(max(found.times_us)) if found.times_us else None,
+    )
+
+
+def _moment(timestamp_us: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=timestamp_us)
+
+
+def _flatten_unit(store: Store, unit: raw.RawUnit, rows: _SortedRows) -> _Found:
+    """Flatten a unit chunk by chunk."""
     vehicle_id = unit.coverage.vehicle_id
-    unread: list[dict[str, object]] = []
+    found = _Found()
     last = (-1, "")
     for chunk in _chunks(raw.events_of(store, unit)):
         chunk.sort(key=_order)
@@ -147,9 +175,10 @@ def _flatten_unit(store: Store, unit: raw.RawUnit, rows: _SortedRows) -> list[di
         flattened = flatten(vehicle_id, events)
         rows.add(flattened.tables, flattened.timed, in_order=_order(chunk[0]) >= last)
         last = max(last, _order(chunk[-1]))
+        found.add(flattened)
         origins = {event.event_id: origin for event, origin in chunk} if flattened.quarantined else {}
-        unread += [_quarantine_row(vehicle_id, item, origins) for item in flattened.quarantined]
-    return unread
+        found.unread += [_quarantine_row(vehicle_id, item, origins) for item in flattened.quarantined]
+    return found
 
 
 def _order(item: tuple[Event, str]) -> tuple[int, str]:

@@ -49,6 +49,10 @@ _VEHICLES = {
     "make": "VARCHAR",
     "model": "VARCHAR",
     "year": "INTEGER",
+    "permissions": "INTEGER[]",
+    "shared_now": "BOOLEAN",
+    "first_shared": "TIMESTAMPTZ",
+    "last_shared": "TIMESTAMPTZ",
 }
 _QUARANTINE = {
     "vehicle_id": "VARCHAR",
@@ -134,7 +138,11 @@ def _bindings(root: Path) -> Mapping[str, str]:
     signals, footers = _empty(_signals_columns()), _empty(_FOOTERS)
     if _any_day(root / "signals"):
         signals, footers = f"read_parquet({days}, {by_day})", f"parquet_kv_metadata({days})"
+    vehicles = _empty(_VEHICLES)
+    if (root / layout.VEHICLES).is_file():
+        vehicles = _widened(f"read_parquet({listed})", _VEHICLES)
     return {
+        "vehicles": vehicles,
         "signals": signals,
         "footers": footers,
         "quarantine": f"read_parquet({refused}, {by_day})" if _any_day(root / "quarantine") else _empty(_QUARANTINE),
@@ -157,6 +165,11 @@ def _any_day(folder: Path) -> bool:
 
 def _empty(columns: Mapping[str, str]) -> str:
     return "(SELECT " + ", ".join(f"NULL::{kind} AS {name}" for name, kind in columns.items()) + " WHERE false)"
+
+
+def _widened(relation: str, columns: Mapping[str, str]) -> str:
+    """A relation with nulls for the columns it lacks: the file may have been written before there was more to know."""
+    return f"(FROM {_empty(columns)} UNION ALL BY NAME FROM {relation})"
 
 
 def _signals_columns() -> dict[str, str]:

@@ -7,7 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from dimo_etl.lake.store import Store
+from dimo_etl.lake.vehicles import Listing, add_vehicles
+from dimo_etl.model import Vehicle
 from dimo_etl.warehouse import views
 from dimo_etl.warehouse.publish import publish
 from tests.warehouse.lake import START, ZONES, at
@@ -178,10 +182,53 @@ def test_vehicles_are_those_listed_and_those_with_a_day_described_by_the_listing
     lake.write()
     pq.write_table(listed, lake.root / "vehicles.parquet")
     publish(lake.root)
-    assert lake.query("FROM vehicles ORDER BY token_id") == [
+    assert lake.query(f"SELECT {PROMISED['vehicles'].replace(' ', ', ')} FROM vehicles ORDER BY token_id") == [
         ("4711", 4711, None, "Ford", "Focus", 2018),
         (device, None, device, None, None, 2020),
     ]
+
+
+def test_a_vehicle_shows_whence_and_when_its_events_are_as_the_coverage_records_say(lake):
+    lake.cover("1", "2026-01-05", sources=("b",), first_event_at=at("2026-01-05T08:00"), last_event_at=START)
+    lake.cover("1", "2026-01-06", sources=())
+    lake.cover("1", "2026-01-07", sources=("a", "b"), first_event_at=START, last_event_at=at("2026-01-07T09:00"))
+    lake.write()
+    assert lake.query("SELECT integrations, epoch(first_event), epoch(last_event), shared_now FROM vehicles") == [
+        (["a", "b"], at("2026-01-05T08:00").timestamp(), at("2026-01-07T09:00").timestamp(), None)
+    ]
+
+
+def test_a_listing_shows_permissions_and_for_how_long_a_vehicle_was_shared(lake):
+    lake.write()
+    first, last = at("2026-01-05T06:00"), at("2026-01-06T06:00")
+    with Store(str(lake.root)) as store:
+        seen = [Vehicle("1", token_id=1), Vehicle("2", token_id=2)]
+        add_vehicles(store, seen, Listing(first, {"1": frozenset({4, 1})}))
+        add_vehicles(store, [], Listing(last, {"2": frozenset()}))
+    publish(lake.root)
+    shared = "SELECT vehicle_id, permissions, shared_now, epoch(first_shared), epoch(last_shared) FROM vehicles"
+    assert lake.query(f"{shared} ORDER BY 1") == [
+        ("1", [1, 4], False, first.timestamp(), first.timestamp()),
+        ("2", [], True, last.timestamp(), last.timestamp()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("privileges", "unread"),
+    [
+        (None, None),
+        ((1, 3, 4), None),
+        ((1, 4), None),
+        ((1,), "location"),
+        ((1, 3), "location"),
+        ((4,), "everything but location"),
+        ((), "everything"),
+    ],
+)
+def test_coverage_says_what_could_not_be_read_for_want_of_a_privilege(lake, privileges, unread):
+    lake.cover("1", "2026-01-05", privileges=privileges)
+    lake.write()
+    assert lake.query("SELECT unread FROM coverage") == [(unread,)]
 
 
 def test_quarantine_shows_the_document_also_where_it_is_not_text(lake):
