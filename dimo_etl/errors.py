@@ -21,6 +21,10 @@ class VehicleRefusedError(DimoError):
     """The service knows no such vehicle, or does not share its history with this licence."""
 
 
+class NothingSharedError(VehicleRefusedError):
+    """The vehicle grants this licence no privilege of use."""
+
+
 class RequestRefusedError(DimoError):
     """The service answered that the request itself is wrong (4xx); trying again will not help."""
 

@@ -16,7 +16,7 @@ import msgspec
 from dimo_etl.api.decode import decoded
 from dimo_etl.api.messages import TOKEN_EXCHANGE, HttpRefusedError, Request, Response
 from dimo_etl.api.tokens import Token, read_token
-from dimo_etl.errors import AuthError, RequestRefusedError, VehicleRefusedError
+from dimo_etl.errors import AuthError, NothingSharedError, RequestRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -104,7 +104,7 @@ class VehicleTokens:
         """The vehicle's token, exchanged or renewed first where that is due.
 
         Raises:
-            VehicleRefusedError: the vehicle shares nothing of use with this licence; the service is asked once.
+            NothingSharedError: the vehicle shares nothing of use with this licence; the service is asked once.
             AuthError: the developer token is refused.
             RequestRefusedError: the exchange itself is refused.
             ServiceError: the exchange does not answer.
@@ -130,7 +130,7 @@ class VehicleTokens:
 
     def _exchanged(self, token_id: int, vehicle: _Vehicle) -> Token:
         if vehicle.refusal:
-            raise VehicleRefusedError(vehicle.refusal)
+            raise NothingSharedError(vehicle.refusal)
         words = ""
         for privileges in self._sets(token_id, vehicle):
             try:
@@ -144,7 +144,7 @@ class VehicleTokens:
             f"Vehicle {token_id} does not share its {self._purpose.what} with this licence "
             f"({words or 'no reason given'}); ask its owner to grant {self._purpose.wanted}."
         )
-        raise VehicleRefusedError(vehicle.refusal)
+        raise NothingSharedError(vehicle.refusal)
 
     def _sets(self, token_id: int, vehicle: _Vehicle) -> list[tuple[int, ...]]:
         """The sets to ask for: the one that worked, or the largest known to be granted, then the others."""

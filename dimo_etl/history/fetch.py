@@ -18,7 +18,7 @@ from typing import Protocol
 from dimo_etl.api.device_data import Draw
 from dimo_etl.breaker import Breaker
 from dimo_etl.coverage import Coverage
-from dimo_etl.errors import DimoError, RequestRefusedError, ServiceError, VehicleRefusedError
+from dimo_etl.errors import DimoError, NothingSharedError, RequestRefusedError, ServiceError, VehicleRefusedError
 from dimo_etl.history.complete import CompleteHistory, Piece
 from dimo_etl.lake.commit import commit_fetch
 from dimo_etl.lake.raw import FROM_SERVICE, RawWriter, find_unit
@@ -147,6 +147,8 @@ class Fetcher:
                     note(coverage, _outcome(coverage))
             except (VehicleRefusedError, RequestRefusedError) as error:
                 _log.warning("vehicle %s is refused: %s", vehicle.vehicle_id, error)
+                if isinstance(error, NothingSharedError):
+                    visit.privileges = ()
                 for day in left:
                     note(self._commit(visit, day, _Day(self._store), str(error)), Outcome.REFUSED)
         return done

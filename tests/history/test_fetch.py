@@ -130,6 +130,7 @@ def test_a_vehicle_that_is_not_shared_is_refused_and_stops_no_other(bench):
     done = bench.fetch([UNSHARED, SMARTCAR])
     assert {done["9001", day].outcome for day in DAYS} == {Outcome.REFUSED}
     assert all(done["9001", day].coverage.reason for day in DAYS)
+    assert {done["9001", day].coverage.privileges for day in DAYS} == {()}
     bench.assert_complete([SMARTCAR])
 
 
