@@ -58,7 +58,7 @@ _Asked = tuple[Window, Future["Draw | ServiceError"]]
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A draw, read: its documents by (index, id), and their times in order."""
+    """A draw, read: its documents by (index, id), and a fair sample of their times, in order."""
 
     window: Window
     total: int
@@ -253,7 +253,8 @@ def _first_part(window: Window, times: Sequence[int]) -> Window:
 
 def _read(draw: Draw) -> _Reading:
     documents: dict[tuple[str, str], Event] = {}
-    times: list[int] = []
+    ones: list[int] = []
+    twos: list[int] = []
     undated, strays = False, 0
     for hit in draw.hits:
         key = (hit.index, hit.doc_id)
@@ -263,12 +264,14 @@ def _read(draw: Draw) -> _Reading:
         if event.timestamp_us is None:
             undated = True
         elif draw.window.start_ms <= event.timestamp_us // 1000 <= draw.window.end_ms:
-            times.append(event.timestamp_us // 1000)
+            has_both = b'"odometer"' in hit.source and b'"latitude"' in hit.source
+            (twos if has_both else ones).append(event.timestamp_us // 1000)
         else:
             strays += 1
             continue
         documents[key] = event
-    return _Reading(draw.window, draw.total, draw.exact, documents, sorted(times), undated, strays)
+    times = cut.fair_sample(ones, twos, draw.total)
+    return _Reading(draw.window, draw.total, draw.exact, documents, times, undated, strays)
 
 
 def _unproved(reading: _Reading, received: int, reason: str) -> Piece:

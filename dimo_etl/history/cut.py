@@ -16,6 +16,8 @@ from dimo_etl.model import Window
 
 # A window that overflows is cut once more: its own draw is spent and about two windows take its place.
 _OVERFLOW_COST = 2.0
+# Fewer events with one field than this say too little of where the others of their kind lie.
+_TELLING = 30
 
 
 def plan(total: int, sample: int, cap: int, *, known: bool = True) -> int:
@@ -76,6 +78,29 @@ def at_quantiles(window: Window, times_ms: Sequence[int], pieces: int) -> list[W
         cuts = _around(window, times_ms)
     edges = [window.start_ms, *cuts, window.end_ms + 1]
     return [Window(start, end - 1) for start, end in pairwise(edges)]
+
+
+def fair_sample(ones: Sequence[int], twos: Sequence[int], total: int) -> list[int]:
+    """Times of a draw as if it had no bias, ascending.
+
+    The service multiplies each event's points, one for an odometer and one for a latitude, with a random number, and
+    gives the best: of the events with one point a share of 1 - t is drawn and of those with two 1 - t / 2, t being the
+    score of the worst. The total tells t; events with two points are then thinned out to the share of the others.
+
+    Args:
+        ones: times of the events drawn that have one of the two fields.
+        twos: times of those that have both.
+        total: events the service counts in the window.
+    """
+    drawn = len(ones) + len(twos)
+    if len(ones) < _TELLING or total <= drawn:
+        return sorted([*ones, *twos])
+    # The root below 1 of: ones / (1 - t) + twos / (1 - t / 2) = total.
+    slope = 1.5 * total - len(ones) / 2 - len(twos)
+    worst = (slope - math.sqrt(max(0.0, slope * slope - 2 * total * (total - drawn)))) / total
+    kept = round(len(twos) * (1 - worst) / (1 - worst / 2))
+    in_order = sorted(twos)
+    return sorted([*ones, *(in_order[len(twos) * place // kept] for place in range(kept))])
 
 
 def _around(window: Window, times_ms: Sequence[int]) -> list[int]:

@@ -30,7 +30,8 @@ class Stored:
     matches: int = 1
 
     def hit(self) -> Hit:
-        payload = b'{"id":"%s","data":{"timestamp":%d}}' % (self.doc_id.encode(), self.time_ms)
+        values = b'"latitude":52.5,"odometer":88000' if self.matches == 2 else b'"odometer":88000'
+        payload = b'{"id":"%s","data":{"timestamp":%d,%s}}' % (self.doc_id.encode(), self.time_ms, values)
         return Hit(self.index, self.doc_id, payload)
 
 
@@ -106,8 +107,11 @@ def evenly(
     ]
 
 
-def uneven_day(total: int, start_ms: int = START, seed: int = 0) -> list[Stored]:
-    """A day as cars have them: two rush hours, a long night, some errands, and one burst of half a minute."""
+def uneven_day(total: int, start_ms: int = START, seed: int = 0, *, two_fields: bool = False) -> list[Stored]:
+    """A day as cars have them: two rush hours, a long night, some errands, and one burst of half a minute.
+
+    Outside the rush hours the events have both fields, if told so, and then crowd the others out of each draw.
+    """
     shares = [(7, 1.2, 0.38), (17, 1.4, 0.38), (9, 7.0, 0.17), (20, 2.0, 0.05)]
     events: list[Stored] = []
     for number, (hour, hours, share) in enumerate(shares):
@@ -116,7 +120,7 @@ def uneven_day(total: int, start_ms: int = START, seed: int = 0) -> list[Stored]
             start_ms + hour * HOUR,
             round(hours * HOUR),
             seed=seed * 10 + number,
-            matches=1,
+            matches=1 + (two_fields and number >= 2),
             label=f"{number}",
         )
     return events + evenly(total - len(events), start_ms + 12 * HOUR, 30 * SECOND, seed=seed, label="burst")

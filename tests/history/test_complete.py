@@ -315,3 +315,13 @@ def test_completeness_costs_at_most_half_as_many_requests_again_as_the_least():
         asked += len(service.asked)
         needed += -(-total // 1_000)
     assert asked <= 1.5 * needed
+
+
+def test_events_that_crowd_others_out_of_a_draw_do_not_make_completeness_dear():
+    asked = needed = 0
+    for total in (2_500, 4_000, 5_000, 7_000):
+        service = Service(uneven_day(total, seed=total, two_fields=True))
+        assert_complete(service, pieces_of(service))
+        asked += len(service.asked)
+        needed += -(-total // 1_000)
+    assert asked <= 1.6 * needed

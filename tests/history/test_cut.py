@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dimo_etl.events import read_event
 from dimo_etl.history import cut
-from dimo_etl.model import Window
+from dimo_etl.model import Window, day_window
+from tests.history.service import DAY, HOUR, START, Service, evenly
 
 SPAN = 10_000
 
@@ -68,3 +72,38 @@ def test_a_thin_sample_is_cut_coarsely_first():
 def test_a_thin_estimate_close_to_the_cap_does_not_surely_fit():
     assert cut.fits(900, 1.0, 1_000)
     assert not cut.fits(900, 0.1, 1_000)
+
+
+def test_a_biased_draw_is_thinned_out_to_the_share_of_the_events_it_prefers_less():
+    ones = evenly(3_300, START, HOUR, label="one")
+    twos = evenly(700, START + 12 * HOUR, HOUR, matches=2, label="two")
+    hits = Service(ones + twos)(day_window(DAY), False).hits
+    drawn_ones = [time_of(hit) for hit in hits if b"latitude" not in hit.source]
+    drawn_twos = [time_of(hit) for hit in hits if b"latitude" in hit.source]
+    assert len(drawn_twos) / len(hits) > 2 * 700 / 4_000
+
+    sample = cut.fair_sample(drawn_ones, drawn_twos, 4_000)
+
+    assert sample == sorted(sample)
+    assert set(sample) <= {*drawn_ones, *drawn_twos}
+    assert len([time for time in sample if time >= START + 12 * HOUR]) / len(sample) == pytest.approx(
+        700 / 4_000, abs=0.04
+    )
+
+
+@given(
+    st.lists(st.integers(0, 10**6), max_size=120), st.lists(st.integers(0, 10**6), max_size=120), st.integers(0, 10**5)
+)
+def test_whatever_the_total_says_a_sample_is_in_order_and_keeps_every_event_with_one_field(ones, twos, total):
+    sample = cut.fair_sample(ones, twos, total)
+    assert sample == sorted(sample)
+    assert not Counter(ones) - Counter(sample)
+    assert not Counter(sample) - Counter([*ones, *twos])
+
+
+def test_a_whole_answer_is_its_own_fair_sample():
+    assert cut.fair_sample([3] * 500, [1, 2], 502) == [1, 2, *[3] * 500]
+
+
+def time_of(hit) -> int:
+    return read_event(hit.source).timestamp_us // 1000
