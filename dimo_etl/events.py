@@ -12,7 +12,7 @@ import re
 
 import msgspec
 
-from dimo_etl.flatten.numbers import UnreadableError, parse, to_json
+from dimo_etl.flatten.numbers import UnreadableError, is_too_deep, parse, to_json
 from dimo_etl.model import Event
 from dimo_etl.timestamps import to_us
 
@@ -98,6 +98,8 @@ def is_vehicle_name(text: str) -> bool:
 
 def _read_oddly_typed(payload: bytes) -> tuple[str | None, object, object]:
     """Id, time and data time of a document whose head has unusual types, or (None, None, None)."""
+    if is_too_deep(payload):
+        return None, None, None
     try:
         document = json.loads(payload)
     except (ValueError, RecursionError):

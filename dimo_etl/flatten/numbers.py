@@ -20,6 +20,7 @@ _SMALL_EXPONENT = b"0e-000"
 _SMALL = re.compile(rb"[:,\[\s]-?[\d.]+[eE]-\d{3}")
 _SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
 _FLOAT_DIGITS = 17
+_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 # orjson writes no deeper than this, and no reader would follow; a text with fewer brackets cannot be deeper.
 _WRITABLE_DEPTH = 250
 _EXACT_INTEGERS = 2**53
@@ -65,6 +66,22 @@ def parse(payload: bytes) -> object:
     return _parse_carefully(payload)
 
 
+def is_too_deep(payload: bytes) -> bool:
+    """Whether a JSON text is nested so deeply that it must not be read by recursion.
+
+    The interpreter's own limit is no guard: the library that signs raises it beyond what a stack holds.
+    """
+    if payload.count(b"[") + payload.count(b"{") <= _WRITABLE_DEPTH:
+        return False
+    depth = 0
+    for match in _BRACKET.finditer(payload):
+        token = match.group()
+        depth += (token in b"[{") - (token in b"]}")
+        if depth > _WRITABLE_DEPTH:
+            return True
+    return False
+
+
 def to_json(value: object, *, sort_keys: bool = False) -> JsonText:
     """A value as JSON text, long numbers with every digit.
 
@@ -88,6 +105,8 @@ def fits_float(number: int) -> bool:
 
 
 def _parse_carefully(payload: bytes) -> object:
+    if is_too_deep(payload):
+        raise UnreadableError("nested too deeply")
     try:
         value = json.loads(
             payload.decode("utf-8"), parse_int=_integer, parse_float=_decimal, parse_constant=_refuse_constant

@@ -48,6 +48,13 @@ def test_a_name_with_values_of_several_types_keeps_each_in_its_column():
     assert [row.value for row in rows_of(found)] == [1.0, "1", True, b"null", b"[1]", b"9007199254740993"]
 
 
+@pytest.mark.parametrize("values", [[1, True], [False, 0], [None, 1.5], ["1", 1], [True, None], [[], 1]])
+def test_a_name_with_values_of_two_types_keeps_both(values):
+    found = flattened(*(cloud_event({"x": value}, id=str(n)) for n, value in enumerate(values)))
+    wanted = [b"null" if value is None else b"[]" if value == [] else value for value in values]
+    assert [(type(row.value) is bool, row.value) for row in rows_of(found)] == [(type(x) is bool, x) for x in wanted]
+
+
 def test_a_signal_without_a_time_takes_that_of_its_document():
     signals = [{"name": "speed", "value": 7}]
     (row,) = rows_of(flattened(cloud_event({"signals": signals})))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from dimo_etl.events import read_event
@@ -45,6 +47,24 @@ def test_its_neighbours_come_out_as_without_it(document):
     alone, together = flattened(before, after), flattened(before, document, after)
     assert rows_of(together) == rows_of(alone)
     assert len(together.quarantined) == 1
+
+
+@pytest.mark.parametrize("shape", [(b"[", b"]"), (b'{"a":', b"}")])
+@pytest.mark.parametrize("depth", [240, 300, 600, 1_100, 100_000])
+def test_a_depth_is_readable_or_not_whatever_limit_the_interpreter_has(shape, depth):
+    opening, closing = (bracket * depth for bracket in shape)
+    documents = [_TIMED % (b'{"a":%s%s%s}' % (opening, value, closing)) for value in (b"1", b"1e400", b"NaN")]
+    usual = sys.getrecursionlimit()
+    unreadable = []
+    for limit in (1_000, 100_000):
+        sys.setrecursionlimit(limit)
+        try:
+            found = flattened(*documents)
+        finally:
+            sys.setrecursionlimit(usual)
+        unreadable.append([item.event.event_id for item in found.quarantined])
+    assert unreadable[0] == unreadable[1]
+    assert len(unreadable[0]) == (1 if depth == 240 else 3)
 
 
 def test_nothing_stays_of_a_document_that_turns_out_unreadable_half_way():

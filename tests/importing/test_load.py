@@ -131,6 +131,12 @@ def test_a_partial_response_over_two_days_makes_neither_complete_and_gives_neith
     assert [(record.complete, record.expected_events) for record in records] == [(False, None), (False, None)]
 
 
+def test_what_one_response_holds_is_not_counted_for_the_next(lake):
+    whole, partial = response([event(1)], 1), response([event(2, vehicleTokenId=5)], 2)
+    lake.bring(encoded(whole) + b"\n" + encoded(partial))
+    assert [unit.coverage.complete for unit in units_of(lake.store, DAY)] == [None, False]
+
+
 def test_what_a_partial_response_says_is_not_said_of_the_next(lake):
     partial, whole = response([event(1)], 1_070), response([event(2, vehicleTokenId=5)], 1)
     lake.bring(encoded(partial) + b"\n" + encoded(whole))
@@ -253,6 +259,7 @@ def test_rubbish_after_documents_is_committed_piece_by_piece(lake, monkeypatch):
     done = lake.bring(encoded(event(1)) + b"".join(b"\nline %d of a log" % n for n in range(100)))
     assert done.new_events == 1
     assert len(lake.quarantine()) == sum(done.quarantined.values()) == 100
+    assert len(list((lake.folder / "quarantine").rglob("*.parquet"))) > 5
 
 
 def test_a_folder_stands_for_the_json_files_in_it(tmp_path):

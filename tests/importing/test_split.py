@@ -148,6 +148,14 @@ def test_a_broken_line_does_not_swallow_the_lines_after_it(broken):
     assert [document for document in found if b'"x"' not in document] == [DOCUMENTS[0], DOCUMENTS[1], DOCUMENTS[4]]
 
 
+@pytest.mark.parametrize("broken", [b'{"id":"x","data":{"text":"no end', b'{"id":"x","data":{"speed":1'])
+def test_a_broken_line_is_noticed_within_a_line_and_not_at_the_end_of_the_file(broken, monkeypatch):
+    monkeypatch.setattr(module, "_BLOCK", 64)
+    stream = io.BytesIO(broken + b"\n" + b"\n".join(DOCUMENTS[:1] * 1_000))
+    assert next(split(stream)) == Part(Place.RUBBISH, broken)
+    assert stream.tell() < 200
+
+
 @pytest.mark.usefixtures("block")
 def test_a_broken_element_does_not_swallow_the_lines_after_it():
     lines = [DOCUMENTS[0], b'{"id":"x","data":{"speed":1}', DOCUMENTS[1], DOCUMENTS[4]]
