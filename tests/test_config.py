@@ -169,3 +169,14 @@ def test_a_secret_is_not_pickled(protocol):
         pickle.dumps(Secret(CANARY), protocol)
     with pytest.raises(TypeError):
         pickle.dumps(read(DIMO_API_KEY=CANARY), protocol)
+
+
+@pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "Asia/Kathmandu"])
+def test_a_zone_is_taken_by_its_iana_name(name: str) -> None:
+    assert Settings.from_environment({"DIMO_TIME_ZONE": name}).time_zone == name
+
+
+@pytest.mark.parametrize("name", ["Berlin", "+02:00", "../etc/passwd", "/etc/localtime", "Europe"])
+def test_what_is_no_zone_is_refused_with_an_example(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"DIMO_TIME_ZONE .* such as Europe/Berlin\.$"):
+        Settings.from_environment({"DIMO_TIME_ZONE": name})
