@@ -26,7 +26,7 @@ from tests.crash.writer import DIED
 
 DAYS = ["2026-01-12", "2026-01-13"]
 ALL = os.environ.get("CRASH_POINTS") == "all"
-STEP, KILLS = (1, 20) if ALL else (17, 5)
+STEP, KILLS = (1, 20) if ALL else (31, 3)
 SIGNALS = """
     SELECT date, vehicle_id, count(*), count(DISTINCT event_id), sum(hash(name, timestamp, event_id, value_number))
     FROM signals GROUP BY ALL ORDER BY ALL
@@ -165,7 +165,7 @@ def test_the_views_answer_at_every_point(begun_with_one):
     assert writers.run() == 0
     signals_after, proof_after = writers.answers()
     points = len(writers.operations())
-    for point in range(1, points + 1, STEP * 2):
+    for point in range(1, points + 1, STEP):
         writers.restore()
         assert writers.run(last=point) == DIED
         assert_one_state_a_day(writers.answers(), (signals_before, proof_before), (signals_after, proof_after))
