@@ -9,7 +9,6 @@ from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dimo_etl.errors import ConfigError, InputError
 from dimo_etl.model import parse_vehicle_id
@@ -23,6 +22,7 @@ _SERVICES = {
     "DIMO_AUTH_URL": "auth",
     "DIMO_TOKEN_EXCHANGE_URL": "token-exchange-api",
     "DIMO_DEVICE_DATA_URL": "device-data-api",
+    "DIMO_DEVICES_URL": "devices-api",
     "DIMO_IDENTITY_URL": "identity-api",
     "DIMO_FETCH_URL": "fetch-api",
     "DIMO_TELEMETRY_URL": "telemetry-api",
@@ -68,18 +68,19 @@ class Settings:
 
     Attributes:
         environment: `production`, `dev` or `sandbox`.
-        auth_url, token_exchange_url, device_data_url, identity_url: bases of the services, no trailing slash.
+        auth_url, token_exchange_url, device_data_url, devices_url, identity_url: bases of the REST services and of
+            identity, no trailing slash.
         fetch_url, telemetry_url: bases of the GraphQL services, to which `/query` is added.
         contract: the vehicle NFT contract the token exchange is asked about.
         warehouse: absolute folder or object-store URL.
         max_rps: requests a second over all processes of this machine; None for no limit.
-        time_zone: the IANA zone whose days DIMO is asked for distances of.
     """
 
     environment: str
     auth_url: str
     token_exchange_url: str
     device_data_url: str
+    devices_url: str
     identity_url: str
     fetch_url: str
     telemetry_url: str
@@ -93,7 +94,6 @@ class Settings:
     vehicles: tuple[str, ...] = ()
     concurrency: int = 4
     max_rps: float | None = None
-    time_zone: str = "UTC"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -118,6 +118,7 @@ class Settings:
             auth_url=urls["DIMO_AUTH_URL"],
             token_exchange_url=urls["DIMO_TOKEN_EXCHANGE_URL"],
             device_data_url=urls["DIMO_DEVICE_DATA_URL"],
+            devices_url=urls["DIMO_DEVICES_URL"],
             identity_url=urls["DIMO_IDENTITY_URL"],
             fetch_url=urls["DIMO_FETCH_URL"],
             telemetry_url=urls["DIMO_TELEMETRY_URL"],
@@ -131,7 +132,6 @@ class Settings:
             vehicles=_vehicles(given.get("DIMO_VEHICLES", "")),
             concurrency=_concurrency(given.get("DIMO_CONCURRENCY", "4")),
             max_rps=_max_rps(given, environment, urls["DIMO_DEVICE_DATA_URL"]),
-            time_zone=_time_zone(given.get("DIMO_TIME_ZONE", "UTC")),
         )
 
 
@@ -204,16 +204,6 @@ def _concurrency(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 64):
         raise ConfigError(f"DIMO_CONCURRENCY is {text!r}; give a whole number from 1 to 64.")
     return int(text)
-
-
-def _time_zone(text: str) -> str:
-    # The base zone needs no file, which slim systems lack.
-    try:
-        return text if text == "UTC" else ZoneInfo(text).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigError(
-            f"DIMO_TIME_ZONE is {text!r}, which this system knows no clock of; give an IANA zone such as Europe/Berlin."
-        ) from None
 
 
 def _vehicles(text: str) -> tuple[str, ...]:

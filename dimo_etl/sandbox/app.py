@@ -13,8 +13,10 @@ from starlette.routing import Mount
 from dimo_etl.sandbox import auth, exchange
 from dimo_etl.sandbox.auth import Auth
 from dimo_etl.sandbox.cache import ResponseCache
+from dimo_etl.sandbox.callers import Callers
 from dimo_etl.sandbox.chance import chance
 from dimo_etl.sandbox.device_data import DeviceData
+from dimo_etl.sandbox.devices import Devices
 from dimo_etl.sandbox.exchange import Exchange
 from dimo_etl.sandbox.front import Front, RequestLog
 from dimo_etl.sandbox.identity import Identity
@@ -23,6 +25,7 @@ from dimo_etl.sandbox.tokens import DEVELOPER_LIFETIME_S, Issuer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dimo_etl.sandbox.export import Exports
     from dimo_etl.sandbox.faults import Faults
     from dimo_etl.sandbox.fleet import Fleet
 
@@ -31,6 +34,7 @@ def build_app(
     fleet: Fleet,
     faults: Faults,
     requests: RequestLog,
+    exports: Exports,
     clock: Callable[[], float],
     *,
     seed: int,
@@ -42,6 +46,7 @@ def build_app(
         fleet: what the services know.
         faults: what goes wrong.
         requests: where every request is noted.
+        exports: where the export jobs go.
         clock: seconds since the epoch, for tokens and the cache.
         seed: fixes the draws of the searches.
         vehicle_token_lifetime_s: how long a vehicle token is good for.
@@ -50,19 +55,21 @@ def build_app(
     vehicles = Issuer(exchange.ISSUER, vehicle_token_lifetime_s, clock)
     faults.on_expire(developers.expire_all)
     faults.on_expire(vehicles.expire_all)
+    callers = Callers(fleet, developers=developers, vehicles=vehicles)
     data = DeviceData(
         fleet,
         faults,
         ResponseCache(clock),
         chance(seed, "draws"),
-        developers=developers,
-        vehicles=vehicles,
+        callers,
+        exports,
     )
     services = Starlette(
         routes=[
             Mount("/auth", routes=Auth(developers, clock).routes()),
             Mount("/token-exchange-api", routes=Exchange(fleet, developers, vehicles).routes()),
             Mount("/device-data-api", routes=data.routes()),
+            Mount("/devices-api", routes=Devices(fleet, callers).routes()),
             Mount("/identity-api", routes=Identity(fleet).routes()),
         ]
     )

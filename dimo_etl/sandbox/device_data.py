@@ -1,7 +1,4 @@
-"""The Device Data API: history and status of a vehicle, for a vehicle token, and of a device, for its owner.
-
-Left out: distances and the export by mail, which this project does not ask for.
-"""
+"""The Device Data API: history, status and distances, of a vehicle for its token, of a device for its owner."""
 
 from __future__ import annotations
 
@@ -14,18 +11,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from dimo_etl.sandbox import bounds, elasticsearch, snapshot
+from dimo_etl.sandbox import bounds, distances, elasticsearch, snapshot
 from dimo_etl.sandbox.cache import ResponseCache
-from dimo_etl.sandbox.exchange import CONTRACT
+from dimo_etl.sandbox.callers import Callers
+from dimo_etl.sandbox.export import Exports
 from dimo_etl.sandbox.faults import Faults
 from dimo_etl.sandbox.fleet import Fleet
 from dimo_etl.sandbox.privileges import CURRENT_LOCATION, LOCATION_HISTORY, NON_LOCATION_HISTORY
 from dimo_etl.sandbox.refusal import RefusedError
-from dimo_etl.sandbox.tokens import InvalidTokenError, Issuer, bearer
-from dimo_etl.sandbox.vehicles import SimVehicle
 
 _STATUS_NEEDS = frozenset({NON_LOCATION_HISTORY, CURRENT_LOCATION, LOCATION_HISTORY})
 _HISTORY_NEEDS = frozenset({NON_LOCATION_HISTORY, LOCATION_HISTORY})
+_DISTANCE_NEEDS = frozenset({NON_LOCATION_HISTORY})
 _OWNER = frozenset({NON_LOCATION_HISTORY, CURRENT_LOCATION, LOCATION_HISTORY})
 _DEFAULT_SPAN = timedelta(days=14)
 Answer = Callable[[Request, int, frozenset[int]], Response]
@@ -40,9 +37,8 @@ class DeviceData:
         faults: Faults,
         cache: ResponseCache,
         random: Random,
-        *,
-        developers: Issuer,
-        vehicles: Issuer,
+        callers: Callers,
+        exports: Exports,
     ) -> None:
         """Serve device data.
 
@@ -51,33 +47,38 @@ class DeviceData:
             faults: what goes wrong in a search.
             cache: remembers answers.
             random: makes the draws.
-            developers: verifies developer tokens.
-            vehicles: verifies vehicle tokens.
+            callers: knows who asks.
+            exports: where the export jobs go.
         """
         self._fleet = fleet
         self._faults = faults
         self._cache = cache
         self._random = random
-        self._developers = developers
-        self._vehicles = vehicles
+        self._callers = callers
+        self._exports = exports
 
     def routes(self) -> list[Route]:
         """Where the service answers, below its base."""
-        device = "/v1/user/device-data/{user_device_id}"
+        device, analytics = "/v1/user/device-data/{user_device_id}", "/v2/vehicle/{token_id}/analytics"
         return [
             Route("/v1/vehicle/{token_id}/history", self._vehicle_route(self._history, _HISTORY_NEEDS)),
             Route("/v1/vehicle/{token_id}/status", self._vehicle_route(self._status, _STATUS_NEEDS)),
             Route("/v1/vehicle/{token_id}/status-raw", self._vehicle_route(self._status_raw, _STATUS_NEEDS)),
             Route("/v2/vehicle/{token_id}/status", self._vehicle_route(self._status_v2, _STATUS_NEEDS)),
+            Route(f"{analytics}/daily-distance", self._vehicle_route(self._daily_distance, _DISTANCE_NEEDS)),
+            Route(f"{analytics}/total-distance", self._vehicle_route(self._total_distance, _DISTANCE_NEEDS)),
             Route(f"{device}/historical", self._owner_route(self._historical)),
             Route(f"{device}/status", self._owner_route(self._status)),
+            Route(f"{device}/distance-driven", self._owner_route(self._total_distance)),
+            Route(f"{device}/daily-distance", self._owner_route(self._daily_distance)),
+            Route(f"{device}/export/json/email", self._export, methods=["POST"]),
             Route("/{path:path}", _no_route, methods=["GET", "POST", "PUT", "DELETE", "PATCH"]),
         ]
 
     def _vehicle_route(self, answer: Answer, needs: frozenset[int]) -> Callable[[Request], Response]:
         def endpoint(request: Request) -> Response:
             try:
-                token_id, privileges = self._vehicle_caller(request, needs)
+                token_id, privileges = self._callers.vehicle(request, needs)
                 return self._cache.around(request, lambda: answer(request, token_id, privileges))
             except RefusedError as refused:
                 return refused.response()
@@ -87,38 +88,12 @@ class DeviceData:
     def _owner_route(self, answer: Answer) -> Callable[[Request], Response]:
         def endpoint(request: Request) -> Response:
             try:
-                token_id = self._owned_device(request).token_id
+                token_id = self._callers.owned_device(request).token_id
                 return self._cache.around(request, lambda: answer(request, token_id, _OWNER))
             except RefusedError as refused:
                 return refused.response()
 
         return endpoint
-
-    def _vehicle_caller(self, request: Request, needs: frozenset[int]) -> tuple[int, frozenset[int]]:
-        try:
-            claims = self._vehicles.verify(bearer(request.headers.get("authorization")) or "")
-        except InvalidTokenError:
-            raise RefusedError(401, "Invalid privilege token.") from None
-        if str(claims.get("contract_address")).lower() != CONTRACT.lower():
-            raise RefusedError(401, f"Provided token is for the wrong contract: {claims.get('contract_address')}")
-        # The service compares texts: a path that is no number matches no token.
-        if claims.get("token_id") != request.path_params["token_id"]:
-            raise RefusedError(401, "Unauthorized! Wrong device token provided")
-        held = claims.get("privilege_ids")
-        privileges = frozenset(held if isinstance(held, list) else ())
-        if not privileges & needs:
-            raise RefusedError(401, "Unauthorized! Token does not contain required privileges")
-        return int(str(claims["token_id"])), privileges
-
-    def _owned_device(self, request: Request) -> SimVehicle:
-        try:
-            claims = self._developers.verify(bearer(request.headers.get("authorization")) or "")
-        except InvalidTokenError:
-            raise RefusedError(401, "Invalid JWT.") from None
-        vehicle = self._fleet.vehicle_of_device(request.path_params["user_device_id"])
-        if vehicle is None or vehicle.owner.lower() != str(claims.get("ethereum_address")).lower():
-            raise RefusedError(404, "Device not found.")
-        return vehicle
 
     def _history(self, request: Request, token_id: int, privileges: frozenset[int]) -> Response:
         now = self._fleet.now()
@@ -168,6 +143,19 @@ class DeviceData:
         if status["recordUpdatedAt"] is None:
             raise RefusedError(500, "Internal error.")
         return JSONResponse(status)
+
+    def _total_distance(self, request: Request, token_id: int, privileges: frozenset[int]) -> Response:  # noqa: ARG002
+        return JSONResponse(distances.total_distance(self._fleet, token_id))
+
+    def _daily_distance(self, request: Request, token_id: int, privileges: frozenset[int]) -> Response:  # noqa: ARG002
+        time_zone = request.query_params.get("time_zone", "")
+        return JSONResponse(distances.daily_distance(self._fleet, token_id, time_zone))
+
+    def _export(self, request: Request) -> Response:
+        try:
+            return self._exports.request(self._callers.account(request), self._callers.owned_device(request))
+        except RefusedError as refused:
+            return refused.response()
 
 
 def _no_route(request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
@@ -43,6 +44,7 @@ class Document:
         measured_ms: what the range of a query is matched against.
         received_ms: before this moment the document does not exist.
         matches: how many of `data.odometer` and `data.latitude` exist; with none, history cannot reach it.
+        odometer: `data.odometer`, kilometres, as the index keeps it; not a number where there is none.
         payload: the CloudEvent's JSON text.
     """
 
@@ -50,6 +52,7 @@ class Document:
     measured_ms: int
     received_ms: int
     matches: int
+    odometer: float
     payload: bytes
 
     @classmethod
@@ -58,11 +61,13 @@ class Document:
         data = report.event["data"]
         if not isinstance(data, dict):
             raise TypeError("a status event carries an object as its data")
+        odometer = data.get("odometer")
         return cls(
             doc_id=str(report.event["id"]),
             measured_ms=report.measured_ms,
             received_ms=report.received_ms,
             matches=sum(data.get(name) is not None for name in ("odometer", "latitude")),
+            odometer=odometer if isinstance(odometer, int | float) else math.nan,
             payload=orjson.dumps(report.event),
         )
 
@@ -99,6 +104,8 @@ def envelope(vehicle: SimVehicle, doc_id: str, integration: str, received_ms: in
         "year": vehicle.year,
         "data": data,
     }
+    if not vehicle.minted:
+        del event["vehicleTokenId"]
     if isinstance(data.get("latitude"), float):
         event["location"] = {"lat": str(data["latitude"]), "lon": str(data["longitude"])}
     return event

@@ -58,7 +58,7 @@ def search(fleet: Fleet, token_id: int, start_ms: int, end_ms: int, random: Rand
     vehicle = fleet.vehicle(token_id)
     if vehicle is None:
         return Result(0, ())
-    start_ms = max(start_ms, day_window(vehicle.since).start_ms)
+    start_ms = max(start_ms, day_window(fleet.first_day).start_ms)
     end_ms = min(end_ms, day_window(fleet.now().date()).end_ms)
     matching: list[Document] = []
     for day in days_between(day_of_us(start_ms * 1000), day_of_us(end_ms * 1000)):

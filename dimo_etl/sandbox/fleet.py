@@ -7,7 +7,8 @@ depends on the fleet's clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from random import Random
 from threading import RLock
@@ -18,6 +19,7 @@ import orjson
 from dimo_etl.sandbox.chance import chance
 from dimo_etl.sandbox.document import Document, JsonObject, Report
 from dimo_etl.sandbox.drives import DayOfDriving, Driver
+from dimo_etl.sandbox.odometers import OdometerColumn, odometer_column
 from dimo_etl.sandbox.sources import autopi, macaron, smartcar, v2device
 from dimo_etl.sandbox.vehicles import Kind, SimVehicle, simulated_vehicles
 
@@ -30,6 +32,7 @@ _SOURCES: dict[Kind, Callable[[SimVehicle, DayOfDriving, Random], Iterator[Repor
 }
 # Vehicle-days kept in memory; the densest weighs about 5 MB.
 _KEPT_DAYS = 120
+HISTORY_DAYS = 60
 
 
 class Fleet:
@@ -38,21 +41,27 @@ class Fleet:
     Attributes:
         vehicles: those shared with the sandbox licence, ascending by token id.
         everyone: `vehicles` and one that is not shared.
+        unminted: a vehicle of the licence's account that has no NFT.
+        first_day: the first UTC day with documents.
     """
 
-    def __init__(self, seed: int, now: Callable[[], datetime]) -> None:
+    def __init__(self, seed: int, now: Callable[[], datetime], *, history_days: int = HISTORY_DAYS) -> None:
         """Make a fleet.
 
         Args:
             seed: chooses the fleet.
             now: the fleet's clock; what arrives after it does not exist yet.
+            history_days: how many days before today the documents begin.
         """
-        self.everyone = simulated_vehicles(seed)
+        *everyone, self.unminted = simulated_vehicles(seed)
+        self.everyone = tuple(everyone)
         self.vehicles = tuple(vehicle for vehicle in self.everyone if vehicle.granted)
+        self.first_day = now().date() - timedelta(days=history_days)
         self._seed = seed
         self._now = now
-        self._by_token = {vehicle.token_id: vehicle for vehicle in self.everyone}
-        self._drivers = {vehicle.token_id: Driver(seed, vehicle) for vehicle in self.everyone}
+        self._by_token = {vehicle.token_id: vehicle for vehicle in (*self.everyone, self.unminted)}
+        self._drivers = {token_id: Driver(seed, vehicle) for token_id, vehicle in self._by_token.items()}
+        self._columns: dict[tuple[int, date], OdometerColumn] = {}
         self._lock = RLock()
         self._generated = lru_cache(maxsize=_KEPT_DAYS)(self._generate)
 
@@ -66,7 +75,14 @@ class Fleet:
 
     def vehicle_of_device(self, user_device_id: str) -> SimVehicle | None:
         """The vehicle with a user device id, shared or not."""
-        return next((v for v in self.everyone if v.user_device_id == user_device_id), None)
+        return next((v for v in self._by_token.values() if v.user_device_id == user_device_id), None)
+
+    def share(self, token_id: int, granted: frozenset[int]) -> None:
+        """Grant the sandbox licence these privileges of a vehicle from now on, and no others; none ends sharing it."""
+        changed = replace(self._by_token[token_id], granted=granted)
+        self._by_token[token_id] = changed
+        self.everyone = tuple(changed if vehicle.token_id == token_id else vehicle for vehicle in self.everyone)
+        self.vehicles = tuple(vehicle for vehicle in self.everyone if vehicle.granted)
 
     def driver(self, token_id: int) -> Driver:
         """How the vehicle really moves, whatever its documents say."""
@@ -92,9 +108,20 @@ class Fleet:
         """The CloudEvents of a UTC day that history counts: `data.odometer` or `data.latitude` exists."""
         return [_event(document) for document in self.documents(token_id, day) if document.matches]
 
+    def odometers(self, token_id: int, day: date) -> OdometerColumn:
+        """The odometers of a UTC day's documents that have arrived by now; days long past are remembered."""
+        now = self._now()
+        if (now.date() - day).days <= 1:
+            return odometer_column(self.documents(token_id, day))
+        with self._lock:
+            if (token_id, day) not in self._columns:
+                # Not kept as documents: all that a vehicle ever sent would take hundreds of megabytes.
+                self._columns[token_id, day] = odometer_column(self._generate(token_id, day))
+            return self._columns[token_id, day]
+
     def _generate(self, token_id: int, day: date) -> tuple[Document, ...]:
         vehicle = self._by_token[token_id]
-        if day < vehicle.since:
+        if day < max(vehicle.since, self.first_day):
             return ()
         driving = self._drivers[token_id].day(day)
         random = chance(self._seed, token_id, day, "reports")

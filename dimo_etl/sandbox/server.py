@@ -19,8 +19,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from dimo_etl.config import SANDBOX_LICENCE, SANDBOX_PORT
 from dimo_etl.errors import InputError
 from dimo_etl.sandbox.app import build_app
+from dimo_etl.sandbox.export import Exports
 from dimo_etl.sandbox.faults import Faults
-from dimo_etl.sandbox.fleet import Fleet, end_of_day
+from dimo_etl.sandbox.fleet import HISTORY_DAYS, Fleet, end_of_day
 from dimo_etl.sandbox.front import TRANSPORT, RequestLog
 from dimo_etl.sandbox.tokens import VEHICLE_LIFETIME_S
 
@@ -29,6 +30,7 @@ _PREFIXES = {
     "DIMO_AUTH_URL": "auth",
     "DIMO_TOKEN_EXCHANGE_URL": "token-exchange-api",
     "DIMO_DEVICE_DATA_URL": "device-data-api",
+    "DIMO_DEVICES_URL": "devices-api",
     "DIMO_IDENTITY_URL": "identity-api",
     "DIMO_FETCH_URL": "fetch-api",
     "DIMO_TELEMETRY_URL": "telemetry-api",
@@ -44,6 +46,7 @@ class SandboxServer:
         fleet: the simulated fleet, the truth behind every answer.
         faults: what goes wrong; may be set at any time.
         requests: every request served so far.
+        exports: the export jobs asked for so far.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class SandboxServer:
         faults: Faults | None = None,
         clock: Callable[[], float] = time.time,
         vehicle_token_lifetime_s: int = VEHICLE_LIFETIME_S,
+        history_days: int = HISTORY_DAYS,
     ) -> None:
         """Prepare a sandbox; nothing listens yet.
 
@@ -65,17 +69,20 @@ class SandboxServer:
             faults: what goes wrong from the start.
             clock: seconds since the epoch, for tokens, the cache, and the fleet where `today` is None.
             vehicle_token_lifetime_s: how long a vehicle token is good for.
+            history_days: how many days before today the documents begin.
         """
         self.port = port
         self.today = today
         self.faults = faults or Faults()
         self.requests = RequestLog()
+        self.exports = Exports()
         self._clock = clock
-        self.fleet = Fleet(seed, self._now)
+        self.fleet = Fleet(seed, self._now, history_days=history_days)
         app = build_app(
             self.fleet,
             self.faults,
             self.requests,
+            self.exports,
             clock,
             seed=seed,
             vehicle_token_lifetime_s=vehicle_token_lifetime_s,

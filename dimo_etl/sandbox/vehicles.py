@@ -1,4 +1,7 @@
-"""Who is in the simulated fleet: six shared vehicles, one for each kind of payload, and one that is not shared."""
+"""Who is in the simulated fleet: six shared vehicles of every kind of payload, one not shared, one never minted.
+
+A vehicle that was never minted has no token id: only its user device id names it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from dimo_etl.sandbox.chance import chance, ksuid
 Kind = Literal["autopi", "smartcar", "v2", "macaron", "tesla"]
 LICENCE = SANDBOX_LICENCE["DIMO_CLIENT_ID"]
 _SOMEBODY = "0x7aE0e5D0A3cB4f1E9b0C2d5F6a8B9c0D1e2F3a4B"
+_UNMINTED = 10_001
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +23,15 @@ class SimVehicle:
     """A simulated vehicle.
 
     Attributes:
-        token_id: the id of its NFT.
+        token_id: the id of its NFT; where it was never minted, a number that only the sandbox knows.
         user_device_id: its 27-character device id.
         kind: which integration reports it, and so the shape of its documents.
         granted: the privileges its owner granted to the sandbox licence.
         owner: the address that owns its NFT; the licence itself for some.
-        since: the first UTC day with data.
+        since: the UTC day it was connected.
         first_odometer_km: the odometer at the start of that day.
         home: latitude and longitude of the place it stands at every midnight.
+        minted: whether it has an NFT.
     """
 
     token_id: int
@@ -41,10 +46,11 @@ class SimVehicle:
     since: date
     first_odometer_km: int
     home: tuple[float, float]
+    minted: bool = True
 
 
 def simulated_vehicles(seed: int) -> tuple[SimVehicle, ...]:
-    """Every vehicle of the sandbox, ascending by token id, the one that is not shared included."""
+    """Every vehicle of the sandbox, ascending by token id; the one that was never minted is the last."""
     everything = frozenset({1, 2, 3, 4, 5, 6})
     rows: list[tuple[int, str, str, int, Kind, frozenset[int], str, int, tuple[float, float]]] = [
         (4711, "Ford", "Focus", 2018, "autopi", everything, LICENCE, 88_000, (52.5163, 13.3777)),
@@ -54,6 +60,7 @@ def simulated_vehicles(seed: int) -> tuple[SimVehicle, ...]:
         (8102, "Tesla", "Model 3", 2020, "tesla", everything, LICENCE, 57_900, (47.3769, 8.5417)),
         (8816, "Kia", "Niro", 2019, "smartcar", frozenset({1}), _SOMEBODY, 74_050, (51.0504, 13.7373)),
         (9001, "Mazda", "CX-5", 2017, "smartcar", frozenset(), _SOMEBODY, 98_400, (49.4521, 11.0767)),
+        (_UNMINTED, "Volvo", "XC40", 2021, "smartcar", frozenset(), LICENCE, 36_800, (53.0793, 8.8017)),
     ]
     vehicles = []
     for token_id, make, model, year, kind, granted, owner, odometer_km, home in rows:
@@ -73,6 +80,7 @@ def simulated_vehicles(seed: int) -> tuple[SimVehicle, ...]:
                 since=since,
                 first_odometer_km=odometer_km,
                 home=home,
+                minted=token_id != _UNMINTED,
             )
         )
     return tuple(vehicles)

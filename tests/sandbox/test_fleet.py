@@ -194,11 +194,16 @@ def test_the_distance_of_a_day_shows_in_its_documents(fleet):
     )
 
 
-def test_nothing_is_known_before_the_vehicle_was_connected(fleet):
-    vehicle = fleet.vehicle(TESLA)
+def test_the_documents_begin_sixty_days_before_today(fleet):
+    assert fleet.first_day == TODAY - timedelta(days=60)
+    assert fleet.events(TESLA, fleet.first_day - timedelta(days=1)) == []
+    assert fleet.events(TESLA, fleet.first_day)
 
-    assert fleet.events(TESLA, vehicle.since - timedelta(days=1)) == []
-    assert fleet.events(TESLA, vehicle.since)
+
+def test_what_a_day_holds_does_not_depend_on_where_history_begins(fleet):
+    short = Fleet(1, lambda: end_of_day(TODAY), history_days=3)
+
+    assert short.documents(TESLA, TODAY) == fleet.documents(TESLA, TODAY)
 
 
 def test_tomorrow_has_not_happened(fleet):

@@ -175,7 +175,7 @@ def test_a_start_after_the_end_is_empty(caller):
 
 
 def test_a_range_may_reach_far_beyond_what_exists(caller, sandbox):
-    first = sandbox.fleet.vehicle(TESLA).since
+    first = sandbox.fleet.first_day
 
     assert total(caller.history(TESLA, "0001-01-01", first))["value"] == len(sandbox.fleet.reachable(TESLA, first))
     assert total(caller.history(TESLA, TODAY, "9999-12-31"))["value"] == len(sandbox.fleet.reachable(TESLA, TODAY))
