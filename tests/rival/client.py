@@ -1,0 +1,60 @@
+"""`dimo-etl` as a user runs it: a process of its own, with nothing but environment variables."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+PROGRAM = Path(sys.executable).parent / "dimo-etl"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody's machine: a folder with a warehouse and a Dagster home."""
+
+    folder: Path
+
+    @property
+    def warehouse(self) -> Path:
+        return self.folder / "ware house"
+
+    def environment(self, variables: dict[str, str]) -> dict[str, str]:
+        home = self.folder / "dagster"
+        if not home.exists():
+            home.mkdir(parents=True)
+            shutil.copy(PROJECT / "dagster.yaml", home)
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("DIMO_")}
+        return kept | {"DIMO_WAREHOUSE": str(self.warehouse), "DAGSTER_HOME": str(home)} | variables
+
+    def start(self, variables: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [str(PROGRAM), *arguments],
+            env=self.environment(variables),
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+        with self.start(variables, *arguments) as process:
+            out, err = process.communicate(timeout=240)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def sync(self, variables: dict[str, str], first: date, last: date, *more: str) -> subprocess.CompletedProcess[str]:
+        return self.run(variables, "sync", "--from", first.isoformat(), "--to", last.isoformat(), *more)
+
+    def rows(self, query: str) -> list[dict[str, object]]:
+        """The rows `dimo-etl sql` gives."""
+        answer = self.run({}, "sql", "--format", "json", query)
+        assert answer.returncode == 0, answer.stderr
+        found = json.loads(answer.stdout)
+        assert isinstance(found, list)
+        return found

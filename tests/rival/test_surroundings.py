@@ -1,0 +1,107 @@
+"""The machine and the user around a sync: odd folders, other credentials, signals, proxies."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+from datetime import date
+
+from tests.rival.client import User
+from tests.rival.documents import Author, spread
+from tests.rival.oracle import assert_held
+from tests.rival.server import Rival, Vehicle
+
+DAY = date(2025, 12, 31)
+
+
+def fleet(*totals: int) -> dict[int, Vehicle]:
+    chance = random.Random(1)
+    return {n + 7: Vehicle(spread(Author(n), DAY, total, chance)) for n, total in enumerate(totals)}
+
+
+def test_a_warehouse_whose_name_is_all_quotes_and_wildcards_answers_sql(user):
+    name = 'it\'s "q" ünï 100%25 [ab]*?{c,d} $HOME #x;--'
+    with Rival(fleet(40)) as service:
+        user.environment({})
+        variables = service.environment | {"DIMO_WAREHOUSE": name}
+        assert user.sync(variables, DAY, DAY).returncode == 0
+        assert_held(user.folder / name, service, [DAY])
+        answer = user.run(
+            {"DIMO_WAREHOUSE": f"./{name}/"}, "sql", "--format", "csv", "SELECT kept_events FROM coverage"
+        )
+        assert answer.stdout.splitlines() == ["kept_events", "40"], answer.stderr
+
+
+def test_a_ready_made_token_and_named_vehicles_need_no_licence_no_identity_and_no_proxy(user):
+    with Rival(fleet(30, 30)) as service:
+        nobody = {"DIMO_CLIENT_ID": "", "DIMO_DOMAIN": "", "DIMO_API_KEY": ""}
+        variables = (
+            service.environment | nobody | {"HTTP_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"}
+        )
+        variables |= {"DIMO_ACCESS_TOKEN": service.token({"sub": "dev"}, 600), "DIMO_VEHICLES": " 7 ,8,, 007,8"}
+        ended = user.sync(variables, DAY, DAY)
+        assert "2 of 2 vehicle-days complete" in ended.stdout, ended.stderr
+        assert (service.calls["identity"], service.calls["challenge"], service.violations) == (0, 0, [])
+        assert_held(user.warehouse, service, [DAY])
+
+
+def test_nothing_brought_at_all_is_a_failure_without_a_redirect_followed_or_a_long_wait(user):
+    with Rival(fleet(30, 30), fault=lambda number, refresh: ("redirect", "long wait")[number % 2]) as service:
+        ended = user.sync(service.environment, DAY, DAY)
+        assert ended.returncode == 1
+        assert service.history_requests() == 2
+        assert service.violations == []
+
+
+def test_a_wrong_key_is_one_sentence_without_the_key(user):
+    with Rival(fleet(1)) as service:
+        ended = user.sync(service.environment | {"DIMO_API_KEY": "0x" + "1f" * 32}, DAY, DAY)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: The authentication service refused")
+    assert len(ended.stderr.splitlines()) == 1
+    assert "1f1f" not in ended.stdout + ended.stderr
+
+
+def test_a_sync_that_is_told_to_stop_stops_and_the_next_one_finishes(user):
+    under_way = threading.Event()
+
+    def fault(number: int, refresh: bool) -> str | None:
+        if number == 4:
+            under_way.set()
+        return None if under_way.is_set() and number > 60 else "slow"
+
+    with Rival(fleet(3000, 3000), fault=fault) as service:
+        process = user.start(service.environment, "sync", "--from", str(DAY), "--to", str(DAY))
+        assert under_way.wait(30)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 130, err
+        assert "Interrupted; what was committed is kept" in err
+        assert "Traceback" not in out + err
+        assert user.sync(service.environment, DAY, DAY).returncode == 0
+        assert_held(user.warehouse, service, [DAY])
+
+
+def test_a_sync_killed_again_and_again_comes_to_the_same_end(user):
+    vehicles = fleet(2500, 1200, 300)
+    with Rival(vehicles) as service:
+        for request in (2, 5):
+            assert killed_at(user, service, service.history_requests() + request)
+        assert user.sync(service.environment, DAY, DAY).returncode == 0
+        assert_held(user.warehouse, service, [DAY])
+        assert not [path for path in (user.warehouse / ".tmp").iterdir() if path.is_dir()]
+
+
+def killed_at(user: User, service: Rival, request: int) -> bool:
+    """Kill a sync with signal 9 the moment its so-many-th history request comes in."""
+    process = user.start(service.environment, "sync", "--from", str(DAY), "--to", str(DAY))
+
+    def fault(number: int, refresh: bool) -> str | None:
+        if number == request:
+            process.kill()
+        return None
+
+    service.fault = fault
+    process.communicate(timeout=60)
+    return process.returncode == -signal.SIGKILL
