@@ -6,6 +6,7 @@ from datetime import date
 from urllib.parse import quote, unquote
 
 VEHICLES = "vehicles.parquet"
+DISTANCES = "distances"
 
 
 def raw_folder(day: date) -> str:
@@ -45,3 +46,8 @@ def day_of_folder(base_name: str) -> date | None:
         return date.fromisoformat(text) if key == "date" else None
     except ValueError:
         return None
+
+
+def distances_file(asked: date) -> str:
+    """What DIMO said of distances on a UTC day, of all vehicles."""
+    return f"{DISTANCES}/asked={asked.isoformat()}/distances.parquet"

@@ -38,6 +38,8 @@ ORDER = (
     "distance_daily_in",
     "distance_daily",
     "distance_driven",
+    "dimo_distances",
+    "reconciliation",
     "status",
     "errors",
     "errors_daily",
@@ -61,6 +63,13 @@ _QUARANTINE = {
     "reason": "VARCHAR",
     "origin": "VARCHAR",
     "payload": "BLOB",
+}
+_DISTANCES = {
+    "vehicle_id": "VARCHAR",
+    "asked_at": "TIMESTAMPTZ",
+    "time_zone": "VARCHAR",
+    "date": "DATE",
+    "dimo_km": "DOUBLE",
 }
 _FOOTERS = {"file_name": "BLOB", "key": "BLOB", "value": "BLOB"}
 _PLACE = re.compile(r"\$\{(\w+)\}")
@@ -134,6 +143,7 @@ def _bindings(root: Path) -> Mapping[str, str]:
     days = quoted(f"{escaped}/signals/date=*/signals.parquet")
     refused = quoted(f"{escaped}/quarantine/date=*/*.parquet")
     listed = quoted(f"{escaped}/{layout.VEHICLES}")
+    said = quoted(f"{escaped}/{layout.DISTANCES}/asked=*/*.parquet")
     by_day = "hive_partitioning = true, hive_types = {'date': DATE}"
     signals, footers = _empty(_signals_columns()), _empty(_FOOTERS)
     if _any_day(root / "signals"):
@@ -141,21 +151,24 @@ def _bindings(root: Path) -> Mapping[str, str]:
     vehicles = _empty(_VEHICLES)
     if (root / layout.VEHICLES).is_file():
         vehicles = _widened(f"read_parquet({listed})", _VEHICLES)
+    distances = _empty(_DISTANCES)
+    if _any_day(root / layout.DISTANCES, "asked"):
+        distances = f"read_parquet({said}, hive_partitioning = false)"
     return {
         "vehicles": vehicles,
         "signals": signals,
         "footers": footers,
         "quarantine": f"read_parquet({refused}, {by_day})" if _any_day(root / "quarantine") else _empty(_QUARANTINE),
-        "vehicles": f"read_parquet({listed})" if (root / layout.VEHICLES).is_file() else _empty(_VEHICLES),
+        "distances": distances,
     }
 
 
-def _any_day(folder: Path) -> bool:
+def _any_day(folder: Path, key: str = "date") -> bool:
     """Whether a glob over the days of a folder would match; it stops at the first, however many there are."""
     try:
         with os.scandir(folder) as days:
             return any(
-                any(Path(day.path).glob("*.parquet")) for day in days if day.name.startswith("date=") and day.is_dir()
+                any(Path(day.path).glob("*.parquet")) for day in days if day.name.startswith(f"{key}=") and day.is_dir()
             )
     except (FileNotFoundError, NotADirectoryError):
         return False

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dimo_etl.coverage import Coverage
+from dimo_etl.lake.distances import Said, add_said
+from dimo_etl.lake.store import Store
 from dimo_etl.schema import COVERAGE_KEY, SIGNALS
 from dimo_etl.warehouse.publish import publish
 
@@ -39,6 +41,7 @@ class Lake:
     root: Path
     rows: list[dict] = field(default_factory=list)
     records: list[Coverage] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
 
     def add(
         self,
@@ -81,6 +84,12 @@ class Lake:
         fields |= {"complete": True, "fetched_at": at("2026-02-01")}
         self.records.append(Coverage(**(fields | {"vehicle_id": vehicle_id, "date": date.fromisoformat(day)} | known)))
 
+    def say(
+        self, vehicle_id: str, km: float | None, asked_at: datetime, zone: str | None = None, day: str = ""
+    ) -> None:
+        """What DIMO said: of a day in a zone, or in all."""
+        self.said.append(Said(vehicle_id, asked_at, zone, date.fromisoformat(day) if day else None, km))
+
     def write(self) -> Path:
         """Write every day's file and publish the views; rows and records of a day replace the day's file."""
         days: dict[date, list[dict]] = defaultdict(list)
@@ -98,6 +107,8 @@ class Lake:
             folder.mkdir(parents=True, exist_ok=True)
             pq.write_table(table, folder / "signals.parquet", compression="zstd", row_group_size=122_880)
         self.root.mkdir(exist_ok=True)
+        with Store(str(self.root)) as store:
+            add_said(store, self.said)
         publish(self.root)
         return self.root
 
