@@ -15,10 +15,11 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     Attributes:
         vehicle_id: token id in decimal, or user device id.
         date: the UTC day.
-        origin: `device-data`, `import`, or `device-data+import`.
+        origin: `device-data`, `import`, `snapshot`, or several of them joined by `+`.
         expected_events: distinct events the service says exist; None where nobody said.
         fetched_events: distinct events held (of those the service counts, where it was asked).
         imported_events: distinct events held that came from a file and not from the service.
+        snapshot_events: signals held that a snapshot gave, each an event of its own.
         received_events: documents received, the same document twice counted twice.
         kept_events: events whose signals are in the lake.
         duplicate_events: documents that were the same event as another one.
@@ -41,6 +42,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     expected_events: int | None
     fetched_events: int
     imported_events: int = 0
+    snapshot_events: int = 0
     received_events: int = 0
     kept_events: int = 0
     duplicate_events: int = 0

@@ -65,6 +65,14 @@ def read_event(payload: bytes, *, index_id: str | None = None) -> Event:
     return Event(index_id or content_id, timestamp_us, payload, content_id)
 
 
+def sent_us(payload: bytes) -> int | None:
+    """When an event was sent, its `time`, in microseconds since the epoch; None where it does not say."""
+    try:
+        return to_us(_decode_head(payload).time)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return to_us(_read_oddly_typed(payload)[1])
+
+
 def content_hash(payload: bytes) -> str:
     """A stable id of a document's content: the order of keys, white space and `1.0` for `1` do not change it."""
     try:

@@ -8,8 +8,9 @@
 --   complete            true: proved complete; false: known to be incomplete; null: unknown
 --   requests            history requests spent, retries included
 --   fetched_at          when the record was made, UTC
---   origin              `device-data`, `import`, or `device-data+import`
+--   origin              `device-data`, `import`, `snapshot`, or several of them joined by `+`
 --   imported_events     distinct events held that came from a file and not from the service
+--   snapshot_events     signals in `signals` that only a snapshot gave, each an event of its own
 --   received_events     documents received, the same document twice counted twice
 --   kept_events         events whose values are in `signals`
 --   duplicate_events    documents that were the same event as another one
@@ -38,7 +39,7 @@ records AS (
     SELECT unnest(from_json(records, '[{
         "vehicle_id": "VARCHAR", "date": "DATE", "origin": "VARCHAR",
         "expected_events": "BIGINT", "fetched_events": "BIGINT", "imported_events": "BIGINT",
-        "received_events": "BIGINT", "kept_events": "BIGINT", "duplicate_events": "BIGINT",
+        "snapshot_events": "BIGINT", "received_events": "BIGINT", "kept_events": "BIGINT", "duplicate_events": "BIGINT",
         "quarantined_events": "BIGINT", "complete": "BOOLEAN", "reason": "VARCHAR", "requests": "BIGINT",
         "windows": "BIGINT", "privileges": ["BIGINT"], "fetched_at": "TIMESTAMPTZ",
         "sources": ["VARCHAR"], "first_event_at": "TIMESTAMPTZ", "last_event_at": "TIMESTAMPTZ"
@@ -55,6 +56,7 @@ SELECT
     record.fetched_at,
     record.origin,
     record.imported_events,
+    coalesce(record.snapshot_events, 0) AS snapshot_events,
     record.received_events,
     record.kept_events,
     record.duplicate_events,

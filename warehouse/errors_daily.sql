@@ -7,7 +7,8 @@
 --   error_type  the class of the error; likewise
 --   error_code  the code; likewise
 --   errors      errors of this kind
---   events      events of the vehicle on that day that are in the warehouse, with or without errors
+--   events      documents of the vehicle on that day that are in the warehouse, with or without errors; what only a
+--               snapshot gave is none
 --   error_rate  errors / events: errors of this kind for each event; null where the day has no events
 --
 -- Rules
@@ -20,7 +21,7 @@ WITH counted AS (
     GROUP BY ALL
 ),
 held AS (
-    SELECT vehicle_id, date, kept_events AS events FROM coverage
+    SELECT vehicle_id, date, kept_events - snapshot_events AS events FROM coverage
 ),
 known AS (
     FROM days_in('UTC')

@@ -1,8 +1,8 @@
 """What a raw unit becomes when something new is known of its vehicle-day.
 
-Rules: a proved fetch replaces what the service gave before, so a day that grew, shrank or changed follows its source;
-events that only a file gave stay. An attempt that proved nothing adds what it brought, and never replaces a proof by
-a failure to reach the service.
+Rules: a proved fetch replaces what the service's history gave before, so a day that grew, shrank or changed follows its
+source; events that a file or a snapshot gave stay. An attempt that proved nothing adds what it brought, and never
+replaces a proof by a failure to reach the service.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from datetime import date, datetime
 import msgspec
 
 from dimo_etl.coverage import Coverage
-from dimo_etl.lake.raw import FROM_FILE, FROM_SERVICE, RawUnit, RawWriter, events_of, find_unit
+from dimo_etl.lake.raw import FROM_FILE, FROM_SERVICE, FROM_SNAPSHOT, RawUnit, RawWriter, events_of, find_unit
+from dimo_etl.lake.repeats import new_signals
 from dimo_etl.lake.store import Store
 from dimo_etl.model import Event
 
@@ -35,7 +36,7 @@ def commit_fetch(store: Store, writer: RawWriter, coverage: Coverage) -> Coverag
                 writer.discard()
                 return coverage
             for origin, events in events_of(store, held):
-                if origin == FROM_FILE or not coverage.complete:
+                if origin != FROM_SERVICE or not coverage.complete:
                     writer.keep(events, origin)
         record = _counted(coverage, writer, fetched=writer.held[FROM_SERVICE])
         writer.replace(record)
@@ -78,30 +79,75 @@ def commit_import(
     return record, new
 
 
+def commit_snapshot(store: Store, vehicle_id: str, day: date, signals: list[Event], now: datetime) -> int:
+    """Add signals that a snapshot gave to the vehicle-day they were measured on; what is held of them already is not.
+
+    Args:
+        store: the warehouse's files.
+        vehicle_id: the vehicle the signals are of.
+        day: the UTC day of their own times.
+        signals: events of one signal each.
+        now: the time of the snapshot.
+
+    Returns:
+        The number of signals that were new.
+    """
+    with store.lock(f"raw-{day}"):
+        new = new_signals(store, vehicle_id, day, signals)
+        if not new:
+            return 0
+        held = find_unit(store, vehicle_id, day)
+        writer = RawWriter(store)
+        try:
+            for origin, events in events_of(store, held) if held is not None else ():
+                writer.keep(events, origin)
+            writer.received = held.coverage.received_events if held is not None else 0
+            writer.add(sorted(new, key=lambda event: (event.timestamp_us or 0, event.event_id)), FROM_SNAPSHOT)
+        except BaseException:
+            writer.discard()
+            raise
+        claim = Coverage(
+            vehicle_id=vehicle_id,
+            date=day,
+            origin=FROM_SNAPSHOT,
+            expected_events=None,
+            fetched_events=0,
+            complete=None,
+            reason="only snapshots are held; the history of the day was not asked for",
+            fetched_at=now,
+        )
+        writer.replace(_counted(held.coverage if held is not None else claim, writer, fetched=None))
+    return len(new)
+
+
 def _merged_claim(held: RawUnit | None, claim: Coverage, now: datetime) -> Coverage:
     if held is None:
         return claim
-    if held.coverage.origin == FROM_FILE:
+    if not _was_asked(held.coverage):
         return msgspec.structs.replace(
             claim, expected_events=claim.expected_events or held.coverage.expected_events, fetched_at=now
         )
-    return msgspec.structs.replace(held.coverage, origin=f"{FROM_SERVICE}+{FROM_FILE}")
+    return held.coverage
+
+
+def _was_asked(coverage: Coverage) -> bool:
+    """Whether the service was asked for the history of the day."""
+    return FROM_SERVICE in coverage.origin.split("+")
 
 
 def _counted(coverage: Coverage, writer: RawWriter, fetched: int | None) -> Coverage:
     """The record with the numbers of what the unit holds; quarantine is counted when the day is flattened."""
-    from_service, from_file = writer.held[FROM_SERVICE], writer.held[FROM_FILE]
-    origin = coverage.origin
-    if from_file and origin == FROM_SERVICE:
-        origin = f"{FROM_SERVICE}+{FROM_FILE}"
+    was_asked = _was_asked(coverage)
+    origins = [FROM_SERVICE] * was_asked + [name for name in (FROM_FILE, FROM_SNAPSHOT) if writer.held[name]]
     if fetched is None:
-        fetched = from_file if origin == FROM_FILE else coverage.fetched_events
-    distinct = from_service + from_file
+        fetched = coverage.fetched_events if was_asked else writer.held[FROM_FILE]
+    distinct = sum(writer.held.values())
     return msgspec.structs.replace(
         coverage,
-        origin=origin,
+        origin="+".join(origins),
         fetched_events=fetched,
-        imported_events=from_file,
+        imported_events=writer.held[FROM_FILE],
+        snapshot_events=writer.held[FROM_SNAPSHOT],
         received_events=writer.received,
         kept_events=distinct,
         duplicate_events=writer.received - distinct,

@@ -39,6 +39,11 @@ def undated_quarantine_file(digest: str) -> str:
     return f"quarantine/date=__HIVE_DEFAULT_PARTITION__/{digest}.parquet"
 
 
+def snapshots_file(vehicle_id: str, day: date) -> str:
+    """What the status routes showed of a vehicle on the UTC day they were asked."""
+    return f"snapshots/date={day.isoformat()}/{quote(vehicle_id, safe='')}.parquet"
+
+
 def day_of_folder(base_name: str) -> date | None:
     """The day a `date=…` folder stands for; None for any other folder."""
     key, _, text = base_name.partition("=")

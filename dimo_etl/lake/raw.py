@@ -1,7 +1,7 @@
 """Raw units: every event of a vehicle-day as received, in one file with its coverage record.
 
-Promise: a unit is replaced whole, by one rename. An event that only a file gave is never lost to a later fetch, and a
-proved day never gives way to an attempt that failed.
+Promise: a unit is replaced whole, by one rename. An event that only a file or a snapshot gave is never lost to a later
+fetch, and a proved day never gives way to an attempt that failed.
 
 A unit is a Parquet file: one row an event, the coverage record and a digest of the content in its footer.
 """
@@ -9,6 +9,7 @@ A unit is a Parquet file: one row an event, the coverage record and a digest of 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -24,7 +25,7 @@ from dimo_etl.lake.store import Store
 from dimo_etl.model import Event
 from dimo_etl.schema import COVERAGE_KEY, INSTANT
 
-FROM_SERVICE, FROM_FILE = "device-data", "import"
+FROM_SERVICE, FROM_FILE, FROM_SNAPSHOT = "device-data", "import", "snapshot"
 _DIGEST_KEY = b"dimo_etl.digest"
 _SCHEMA = pa.schema(
     [
@@ -66,7 +67,7 @@ class RawWriter:
         self._rows: list[tuple[Event, str]] = []
         self._buffered = 0
         self.received = 0
-        self.held = {FROM_SERVICE: 0, FROM_FILE: 0}
+        self.held: Counter[str] = Counter()
 
     def add(self, events: Iterable[Event], origin: str) -> int:
         """Take documents in; returns how many of them were events not held yet.

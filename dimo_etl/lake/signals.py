@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import msgspec
@@ -20,16 +20,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dimo_etl.coverage import Coverage
-from dimo_etl.flatten.table import ROWS, Flattened, Quarantined, flatten
+from dimo_etl.flatten.table import ROWS
 from dimo_etl.lake import layout, raw
+from dimo_etl.lake.flatten_unit import flatten_unit
 from dimo_etl.lake.store import Store
-from dimo_etl.model import Event
 from dimo_etl.schema import COVERAGE_KEY, SIGNALS
 
 # Raised whenever flattening gives other rows or records for the same documents: every day is then rewritten once.
 FLATTEN_VERSION = 2
 _INPUTS_KEY = b"dimo_etl.inputs"
-_CHUNK_EVENTS = 4_000
 _SPILL_BYTES = 32 << 20
 # The row-group size DuckDB itself writes: fine enough to skip the groups of other names.
 _ROW_GROUP = 122_880
@@ -71,7 +70,7 @@ def write_day(store: Store, day: date) -> DayWritten | None:
         units = raw.units_of(store, day)
         if not units:
             return None
-        inputs = _fingerprint(units)
+        inputs = _fingerprint(store, day, units)
         name = layout.signals_file(day)
         if store.exists(name):
             current = _current(store, day, name, inputs)
@@ -89,9 +88,9 @@ def _rewrite(store: Store, day: date, units: list[raw.RawUnit], inputs: bytes, r
     records: list[Coverage] = []
     quarantine: list[dict[str, object]] = []
     for unit in units:
-        found = _flatten_unit(store, unit, rows)
+        found = flatten_unit(store, unit, rows)
         quarantine += found.unread
-        records.append(_counted(unit.coverage, found))
+        records.append(found.record(unit.coverage))
     _write_quarantine(store, day, quarantine)
     staged = store.stage()
     count = 0
@@ -112,10 +111,15 @@ def _rewrite(store: Store, day: date, units: list[raw.RawUnit], inputs: bytes, r
     return DayWritten(day, count, size, tuple(records), rewritten=True)
 
 
-def _fingerprint(units: Iterable[raw.RawUnit]) -> bytes:
-    return msgspec.json.encode(
-        {"version": FLATTEN_VERSION, "units": {unit.coverage.vehicle_id: unit.digest for unit in units}}
-    )
+def _fingerprint(store: Store, day: date, units: list[raw.RawUnit]) -> bytes:
+    """What the file is made from: the units, and of vehicles with snapshots also those of the day before."""
+    inputs = {"version": FLATTEN_VERSION, "units": {unit.coverage.vehicle_id: unit.digest for unit in units}}
+    before: dict[str, str] = {}
+    for vehicle_id in (unit.coverage.vehicle_id for unit in units if unit.coverage.snapshot_events):
+        earlier = raw.find_unit(store, vehicle_id, day - timedelta(days=1))
+        if earlier is not None:
+            before[vehicle_id] = earlier.digest
+    return msgspec.json.encode(inputs | ({"before": before} if before else {}))
 
 
 def _current(store: Store, day: date, name: str, inputs: bytes) -> DayWritten | None:
@@ -131,80 +135,6 @@ def _current(store: Store, day: date, name: str, inputs: bytes) -> DayWritten | 
         return None
     records = msgspec.json.decode(keys[COVERAGE_KEY], type=tuple[Coverage, ...])
     return DayWritten(day, footer.num_rows, size, records, rewritten=False)
-
-
-@dataclass(slots=True)
-class _Found:
-    """What flattening a unit showed: what could not be read, as rows of quarantine, and whence and when the rest is."""
-
-    unread: list[dict[str, object]] = field(default_factory=list)
-    sources: set[str] = field(default_factory=set)
-    times_us: set[int] = field(default_factory=set)
-
-    def add(self, flattened: Flattened) -> None:
-        self.sources |= flattened.sources
-        times = [*flattened.times_us, *self.times_us]
-        self.times_us = {min(times), max(times)} if times else set()
-
-
-def _counted(coverage: Coverage, found: _Found) -> Coverage:
-    """The record of a unit with what only flattening can tell."""
-    held = coverage.received_events - coverage.duplicate_events
-    return msgspec.structs.replace(
-        coverage,
-        kept_events=held - len(found.unread),
-        quarantined_events=len(found.unread),
-        sources=tuple(sorted(found.sources)),
-        first_event_at=_moment(min(found.times_us)) if found.times_us else None,
-        last_event_at=_moment(max(found.times_us)) if found.times_us else None,
-    )
-
-
-def _moment(timestamp_us: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=timestamp_us)
-
-
-def _flatten_unit(store: Store, unit: raw.RawUnit, rows: _SortedRows) -> _Found:
-    """Flatten a unit chunk by chunk."""
-    vehicle_id = unit.coverage.vehicle_id
-    found = _Found()
-    last = (-1, "")
-    for chunk in _chunks(raw.events_of(store, unit)):
-        chunk.sort(key=_order)
-        events = [event for event, _ in chunk]
-        flattened = flatten(vehicle_id, events)
-        rows.add(flattened.tables, flattened.timed, in_order=_order(chunk[0]) >= last)
-        last = max(last, _order(chunk[-1]))
-        found.add(flattened)
-        origins = {event.event_id: origin for event, origin in chunk} if flattened.quarantined else {}
-        found.unread += [_quarantine_row(vehicle_id, item, origins) for item in flattened.quarantined]
-    return found
-
-
-def _order(item: tuple[Event, str]) -> tuple[int, str]:
-    event = item[0]
-    return (event.timestamp_us if event.timestamp_us is not None else -1, event.event_id)
-
-
-def _chunks(batches: Iterable[tuple[str, list[Event]]]) -> Iterator[list[tuple[Event, str]]]:
-    chunk: list[tuple[Event, str]] = []
-    for origin, events in batches:
-        chunk += [(event, origin) for event in events]
-        if len(chunk) >= _CHUNK_EVENTS:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-def _quarantine_row(vehicle_id: str, item: Quarantined, origins: dict[str, str]) -> dict[str, object]:
-    return {
-        "vehicle_id": vehicle_id,
-        "event_id": item.event.event_id,
-        "reason": item.reason,
-        "origin": origins[item.event.event_id],
-        "payload": item.event.payload,
-    }
 
 
 def _write_quarantine(store: Store, day: date, rows: list[dict[str, object]]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from dimo_etl.coverage import Coverage
 from dimo_etl.errors import WarehouseError
 from dimo_etl.events import read_event
-from dimo_etl.lake import layout, signals
+from dimo_etl.lake import flatten_unit, layout, signals
 from dimo_etl.lake.signals import write_day
 from dimo_etl.lake.store import Store
 from dimo_etl.schema import COVERAGE_KEY, SIGNALS
@@ -67,7 +67,7 @@ def test_rows_are_sorted_by_name_vehicle_time_and_event(store):
 
 
 def test_rows_are_sorted_also_where_later_chunks_hold_earlier_events(store, monkeypatch):
-    monkeypatch.setattr(signals, "_CHUNK_EVENTS", 1_000)
+    monkeypatch.setattr(flatten_unit, "_CHUNK_EVENTS", 1_000)
     given = events(9_000)
     Random(1).shuffle(given)
     fetched(store, given)
@@ -116,7 +116,7 @@ def test_the_order_in_which_events_arrived_does_not_show(store, tmp_path):
 @pytest.mark.parametrize(("chunk", "spill"), [(50, 1), (10_000, 1), (64, 20_000)])
 def test_a_day_that_spills_to_disk_gives_the_same_bytes_as_one_in_memory(store, tmp_path, monkeypatch, chunk, spill):
     in_memory = in_any_order(store, 3)
-    monkeypatch.setattr(signals, "_CHUNK_EVENTS", chunk)
+    monkeypatch.setattr(flatten_unit, "_CHUNK_EVENTS", chunk)
     monkeypatch.setattr(signals, "_SPILL_BYTES", spill)
     with Store(str(tmp_path / "spilled")) as other:
         assert in_any_order(other, 3) == in_memory
@@ -228,7 +228,7 @@ def test_events_received_are_kept_or_duplicates_or_quarantined(store):
 
 
 def test_a_record_names_the_integrations_and_the_times_of_the_events_that_are_kept(store, monkeypatch):
-    monkeypatch.setattr(signals, "_CHUNK_EVENTS", 2)
+    monkeypatch.setattr(flatten_unit, "_CHUNK_EVENTS", 2)
     fetched(store, [*(event(number) for number in (7, 3, 5)), *UNREADABLE])
     fetched(store, UNREADABLE, vehicle_id="9")
     record, empty = write_day(store, DAY).coverage
@@ -252,7 +252,7 @@ def test_row_groups_have_one_size_whatever_the_pieces_the_rows_came_in(store, tm
         footer = pq.read_metadata(file)
     sizes = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
     assert set(sizes[:-1]) == {100}
-    monkeypatch.setattr(signals, "_CHUNK_EVENTS", 30)
+    monkeypatch.setattr(flatten_unit, "_CHUNK_EVENTS", 30)
     monkeypatch.setattr(signals, "_SPILL_BYTES", 5_000)
     with Store(str(tmp_path / "other")) as other:
         assert in_any_order(other, 5) == whole

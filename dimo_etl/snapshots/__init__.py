@@ -1,0 +1,1 @@
+"""Snapshots: what the status routes show of each vehicle, kept as received, and its signals where they belong."""
