@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -84,6 +85,8 @@ class Dagster:
         # `dagster dev` is superseded by a command of a package that brings far more than this needs.
         quiet = "ignore:Function `dev_command` is superseded"
         command = [sys.executable, "-W", quiet, "-m", "dagster", "dev", "-h", host, "-p", str(port)]
+        # A script that starts this with `&` makes it deaf to Ctrl-C, and Dagster would then ignore SIGTERM as well.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.execv(sys.executable, [*command, "-w", str(WORKSPACE)])  # noqa: S606
 
 

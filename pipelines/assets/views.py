@@ -22,12 +22,13 @@ VIEWS = [view for view in views() if view.name not in _SHOWN_AS_ASSETS]
 
 
 def _spec(view: View) -> dg.AssetSpec:
+    rules = view.header.partition("\n\n")[2]  # its first paragraph is the description
     return dg.AssetSpec(
         view.name,
         group_name="answers",
         kinds={"duckdb", "sql"},
         deps=[SIGNALS_KEY, vehicles],
-        description=f"{view.description}\n\n```text\n{view.header}\n```",
+        description=f"{view.description}\n\n```text\n{rules}\n```",
         metadata={"dagster/column_schema": _columns(view, {})},
     )
 

@@ -82,8 +82,8 @@ class Services:
 
 
 @contextmanager
-def dev(environ: dict[str, str], home: Path) -> Iterator[Services]:
-    """`dimo-etl dev` on a free port, in a session of its own of which nothing is left afterwards."""
+def dev(environ: dict[str, str], home: Path, *, in_background: bool = False) -> Iterator[Services]:
+    """`dimo-etl dev` on a free port, in a session of its own; in the background as a script's `&` starts it."""
     port, log = free_port(), home / "said"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -93,6 +93,7 @@ def dev(environ: dict[str, str], home: Path) -> Iterator[Services]:
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if in_background else None,
         )
     services = Services(process, port, log)
     try:

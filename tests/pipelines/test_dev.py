@@ -79,6 +79,12 @@ def test_ctrl_c_stops_it_and_leaves_no_process(household: Household, home: Path)
         assert "Traceback" not in services.said
 
 
+def test_started_in_the_background_it_still_stops_when_told_to(household: Household, home: Path) -> None:
+    with dev(household.environ, home, in_background=True) as services:
+        services.stop(signal.SIGTERM)
+        eventually(lambda: not left_of_session(services.process.pid), "its code server to end")
+
+
 def test_a_port_that_is_taken_is_told_in_one_sentence(
     household: Household, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
