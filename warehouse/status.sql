@@ -7,11 +7,17 @@
 --   incomplete_days  days known to be incomplete
 --   unknown_days     days of which nobody can say
 --   events           events whose values are in `signals`
---   first_at         the oldest value, UTC; null where there is none
---   last_at          the newest value, UTC
+--   first_at         the oldest event, UTC; null where there is none
+--   last_at          the newest event, UTC
 --   odometer_km      the last valid odometer reading, km
 --   odometer_at      when it was read, UTC
---   age_seconds      time since the newest value
+--   age_seconds      time since the newest event
+--   unread           what was held back on some day for want of a privilege, as in `coverage`; empty where nothing was
+--   shared_now       as in `vehicles`
+--   asked_days       days the service was asked for
+--   first_asked      the first of them
+--   last_asked       the last of them
+--   quarantined      events that could not be understood; they are in `quarantine`
 CREATE VIEW status AS
 WITH days AS (
     SELECT
@@ -20,13 +26,13 @@ WITH days AS (
         count_if(complete) AS complete_days,
         count_if(NOT complete) AS incomplete_days,
         count_if(complete IS NULL) AS unknown_days,
-        sum(kept_events)::BIGINT AS events
+        sum(kept_events)::BIGINT AS events,
+        list_sort(list(DISTINCT unread) FILTER (unread IS NOT NULL)) AS unread,
+        count_if(contains(origin, 'device-data')) AS asked_days,
+        min(date) FILTER (contains(origin, 'device-data')) AS first_asked,
+        max(date) FILTER (contains(origin, 'device-data')) AS last_asked,
+        sum(quarantined_events)::BIGINT AS quarantined
     FROM coverage
-    GROUP BY ALL
-),
-times AS (
-    SELECT vehicle_id, min(timestamp) AS first_at, max(timestamp) AS last_at
-    FROM signals
     GROUP BY ALL
 )
 SELECT
@@ -36,12 +42,17 @@ SELECT
     coalesce(incomplete_days, 0) AS incomplete_days,
     coalesce(unknown_days, 0) AS unknown_days,
     coalesce(events, 0) AS events,
-    times.first_at,
-    times.last_at,
+    vehicles.first_event AS first_at,
+    vehicles.last_event AS last_at,
     driven.last_km AS odometer_km,
     driven.last_at AS odometer_at,
-    epoch(now() - times.last_at)::BIGINT AS age_seconds
+    epoch(now() - vehicles.last_event)::BIGINT AS age_seconds,
+    coalesce(days.unread, []) AS unread,
+    vehicles.shared_now,
+    coalesce(days.asked_days, 0) AS asked_days,
+    days.first_asked,
+    days.last_asked,
+    coalesce(days.quarantined, 0) AS quarantined
 FROM vehicles
 LEFT JOIN days USING (vehicle_id)
-LEFT JOIN times USING (vehicle_id)
 LEFT JOIN distance_driven AS driven USING (vehicle_id);

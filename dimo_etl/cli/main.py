@@ -14,6 +14,7 @@ from dimo_etl.cli.sandbox import sandbox
 from dimo_etl.cli.sql import sql
 from dimo_etl.cli.status import status
 from dimo_etl.cli.sync import sync
+from dimo_etl.cli.vehicles import vehicles
 from dimo_etl.errors import DimoError
 
 # What Typer makes of a Ctrl-C: 128 and the number of the signal.
@@ -31,6 +32,7 @@ for name, command in (
     ("import", import_files),
     ("sql", sql),
     ("status", status),
+    ("vehicles", vehicles),
     ("dev", dev),
     ("sandbox", sandbox),
 ):

@@ -53,10 +53,11 @@ def sql(
         if query is None:
             _prompt(warehouse, form)
         else:
-            _answer(warehouse, query, form)
+            answer(warehouse, query, form)
 
 
-def _answer(warehouse: Warehouse, query: str, form: Format) -> None:
+def answer(warehouse: Warehouse, query: str, form: Format) -> None:
+    """Show what a query gives on standard output."""
     from dimo_etl.warehouse import show
 
     batches = warehouse.batches(query)
@@ -94,7 +95,7 @@ def _prompt(warehouse: Warehouse, form: Format) -> None:
                     return
                 if text.endswith(";"):
                     lines.clear()
-                    _answer(warehouse, text, form)
+                    answer(warehouse, text, form)
                 elif not text:
                     lines.clear()
             except EOFError:

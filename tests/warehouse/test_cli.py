@@ -138,6 +138,7 @@ def test_status_shows_each_vehicle_and_the_days_that_are_missing(filled):
     assert lines[1].split()[:6] == ["1", "1", "1", "0", "0", "3"]
     assert lines[1].endswith("10,010.0")
     assert lines[2].split()[:6] == ["22", "1", "0", "1", "0", "1"]
+    assert "vehicle 22: 1 day incomplete: dimo-etl sync --from 2026-01-06 --to 2026-01-06" in lines
     assert lines[-1].split(maxsplit=4) == ["2026-01-06", "22", "1,000", "1,500", "a sample was drawn"]
 
 
