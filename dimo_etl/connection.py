@@ -9,7 +9,8 @@ from types import TracebackType
 
 from dimo_etl.api.auth import access_tokens
 from dimo_etl.api.device_data import DeviceData
-from dimo_etl.api.exchange import VehicleTokens
+from dimo_etl.api.distances import Distances
+from dimo_etl.api.exchange import DISTANCES, VehicleTokens
 from dimo_etl.api.identity import SharedVehicle, shared_vehicles
 from dimo_etl.api.transport import Transport
 from dimo_etl.config import Settings
@@ -75,6 +76,12 @@ class Connection:
         access = access_tokens(self.transport, self._settings)
         tokens = VehicleTokens(self.transport, access, self._settings, granted=self._granted)
         return DeviceData(self.transport, tokens, self._settings)
+
+    def distances(self) -> Distances:
+        """The distances that DIMO computes."""
+        access = access_tokens(self.transport, self._settings)
+        tokens = VehicleTokens(self.transport, access, self._settings, purpose=DISTANCES, granted=self._granted)
+        return Distances(self.transport, tokens, access, self._settings)
 
     def __enter__(self) -> Connection:
         self.transport.__enter__()

@@ -47,6 +47,7 @@ HISTORY = Purpose("history", ((1, 3, 4), (1, 4), (1,), (4,)), "non-location or l
 STATUS = Purpose(
     "status", ((1, 3), (1, 4), (1,), (3,), (4,)), "non-location history, current location or location history"
 )
+DISTANCES = Purpose("distances", ((1,),), "non-location history")
 
 
 @dataclass(frozen=True, slots=True)
