@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dimo_etl.config import Settings
 
 # The service caches for two minutes, partial answers and samples included; this passes the cache by.
-_REFRESH = {"refresh": "true"}
+REFRESH = {"refresh": "true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Draw:
         exact: whether `total` is the number; if not, there are at least so many.
         hits: the events given, in no order.
         requests: history requests spent, retries included.
-        privileges: those of the token, which decide what the events show.
+        privileges: those of the vehicle token, which decide what the events show; None where none was needed.
         size_bytes: size of the answer, decompressed.
     """
 
@@ -39,7 +39,7 @@ class Draw:
     exact: bool
     hits: tuple[Hit, ...] = field(repr=False)
     requests: int
-    privileges: tuple[int, ...]
+    privileges: tuple[int, ...] | None
     size_bytes: int
 
 
@@ -71,11 +71,11 @@ class DeviceData:
             about=f"the history of vehicle {token_id}, {window}",
             method="GET",
             url=f"{self._base}/v1/vehicle/{token_id}/history",
-            params=span | _REFRESH if refresh else span,
-            retry_params=_REFRESH,
+            params=span | REFRESH if refresh else span,
+            retry_params=REFRESH,
         )
         try:
-            answer = self._calls.call(token_id, request, _read)
+            answer = self._calls.call(token_id, request, read_answer)
         except HttpRefusedError as refused:
             raise _refusal(refused) from refused
         found, size = answer.value
@@ -90,13 +90,17 @@ class DeviceData:
         )
 
 
-def _read(response: Response) -> tuple[Hits, int]:
+def read_answer(response: Response) -> tuple[Hits, int]:
+    """The hits of a history answer, and its size in bytes."""
     return read_hits(response.body), len(response.body)
 
 
+def no_such_route(refused: HttpRefusedError) -> bool:
+    """Whether a refusal is the web framework's own 404, about the address; the service's are about the vehicle."""
+    return refused.status == 404 and refused.message.startswith("Cannot GET")
+
+
 def _refusal(refused: HttpRefusedError) -> Exception:
-    # The web framework's own 404 is about the address, the service's are about the vehicle.
-    no_such_route = refused.status == 404 and refused.message.startswith("Cannot GET")
-    if refused.status in (401, 403, 404) and not no_such_route:
+    if refused.status in (401, 403, 404) and not no_such_route(refused):
         return VehicleRefusedError(f"{refused}; check that it shares its history with this licence.")
     return RequestRefusedError(f"{refused}; check DIMO_DEVICE_DATA_URL and the dates.")

@@ -25,6 +25,7 @@ class Service:
 AUTH = Service("authentication service", "DIMO_AUTH_URL")
 TOKEN_EXCHANGE = Service("token exchange API", "DIMO_TOKEN_EXCHANGE_URL")
 DEVICE_DATA = Service("device data API", "DIMO_DEVICE_DATA_URL")
+DEVICES = Service("devices API", "DIMO_DEVICES_URL")
 IDENTITY = Service("identity API", "DIMO_IDENTITY_URL")
 
 
