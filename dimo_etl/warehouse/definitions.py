@@ -30,6 +30,7 @@ ORDER = (
     "signals",
     "quarantine",
     "coverage",
+    "snapshots",
     "vehicles",
     "latest",
     "odometer",
@@ -63,6 +64,16 @@ _QUARANTINE = {
     "reason": "VARCHAR",
     "origin": "VARCHAR",
     "payload": "BLOB",
+}
+_SNAPSHOTS = {
+    "vehicle_id": "VARCHAR",
+    "seen_at": "TIMESTAMPTZ",
+    "endpoint": "VARCHAR",
+    "signals": "INTEGER",
+    "new_signals": "INTEGER",
+    "newest_at": "TIMESTAMPTZ",
+    "payload": "BLOB",
+    "date": "DATE",
 }
 _DISTANCES = {
     "vehicle_id": "VARCHAR",
@@ -142,6 +153,7 @@ def _bindings(root: Path) -> Mapping[str, str]:
     escaped = glob.escape(str(root))
     days = quoted(f"{escaped}/signals/date=*/signals.parquet")
     refused = quoted(f"{escaped}/quarantine/date=*/*.parquet")
+    shown = quoted(f"{escaped}/snapshots/date=*/*.parquet")
     listed = quoted(f"{escaped}/{layout.VEHICLES}")
     said = quoted(f"{escaped}/{layout.DISTANCES}/asked=*/*.parquet")
     by_day = "hive_partitioning = true, hive_types = {'date': DATE}"
@@ -159,6 +171,7 @@ def _bindings(root: Path) -> Mapping[str, str]:
         "signals": signals,
         "footers": footers,
         "quarantine": f"read_parquet({refused}, {by_day})" if _any_day(root / "quarantine") else _empty(_QUARANTINE),
+        "snapshots": f"read_parquet({shown}, {by_day})" if _any_day(root / "snapshots") else _empty(_SNAPSHOTS),
         "distances": distances,
     }
 

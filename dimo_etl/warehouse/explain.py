@@ -51,7 +51,13 @@ def _named_file(message: str, root: Path) -> Path | None:
 
 def _damaged_file(root: Path) -> Path | None:
     """The first Parquet file of the views that cannot be read to its end."""
-    for pattern in ("signals/date=*/*.parquet", "quarantine/date=*/*.parquet", "vehicles.parquet"):
+    for pattern in (
+        "signals/date=*/*.parquet",
+        "quarantine/date=*/*.parquet",
+        "snapshots/date=*/*.parquet",
+        "distances/asked=*/*.parquet",
+        "vehicles.parquet",
+    ):
         for path in sorted(root.glob(pattern)):
             try:
                 with pq.ParquetFile(path) as file:

@@ -188,7 +188,7 @@ def _session(root: Path, spill: Path) -> duckdb.DuckDBPyConnection:
     # process, and would go on showing a file that has been replaced.
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
     # DuckDB holds both a pattern and the files it matches against these, so they are given both ways.
-    names = ("signals", "quarantine", layout.DISTANCES)
+    names = ("signals", "quarantine", "snapshots", layout.DISTANCES)
     folders = [f"{base}/{name}" for base in (root, glob.escape(str(root))) for name in names]
     files = [f"{base}/{layout.VEHICLES}" for base in (root, glob.escape(str(root)))]
     with explained(root):

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from dimo_etl.coverage import Coverage
 from dimo_etl.lake.distances import Said, add_said
+from dimo_etl.lake.snapshots import Sighting, add_sightings
 from dimo_etl.lake.store import Store
 from dimo_etl.schema import COVERAGE_KEY, SIGNALS
 from dimo_etl.warehouse.publish import publish
@@ -42,6 +43,7 @@ class Lake:
     rows: list[dict] = field(default_factory=list)
     records: list[Coverage] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
 
     def add(
         self,
@@ -90,6 +92,13 @@ class Lake:
         """What DIMO said: of a day in a zone, or in all."""
         self.said.append(Said(vehicle_id, asked_at, zone, date.fromisoformat(day) if day else None, km))
 
+    def see(self, vehicle_id: str, seen_at: datetime, payload: bytes | None = b"{}", **known: object) -> None:
+        """What a status route showed."""
+        fields = {"endpoint": "v1/status-raw", "signals": 1, "new_signals": 0, "newest_at": seen_at}
+        self.sightings.append(
+            Sighting(**(fields | {"vehicle_id": vehicle_id, "seen_at": seen_at, "payload": payload} | known))
+        )
+
     def write(self) -> Path:
         """Write every day's file and publish the views; rows and records of a day replace the day's file."""
         days: dict[date, list[dict]] = defaultdict(list)
@@ -109,6 +118,8 @@ class Lake:
         self.root.mkdir(exist_ok=True)
         with Store(str(self.root)) as store:
             add_said(store, self.said)
+            for one in self.sightings:
+                add_sightings(store, one.vehicle_id, one.seen_at.date(), [one])
         publish(self.root)
         return self.root
 

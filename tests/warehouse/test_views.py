@@ -62,6 +62,7 @@ def test_a_view_has_the_same_columns_and_types_with_files_as_without(lake):
     lake.write()
     empty = {view.name: lake.query(f"DESCRIBE FROM {source(view.name)}") for view in views()}
     lake.odometer("1", [10_000])
+    lake.see("1", START)
     lake.write()
     assert {view.name: lake.query(f"DESCRIBE FROM {source(view.name)}") for view in views()} == empty
 
@@ -73,6 +74,7 @@ def test_every_view_answers_alike_in_every_zone(lake):
     lake.cover("1", "2026-03-29", complete=None, expected_events=None)
     lake.say("1", 2, at("2026-03-30T05:00"))
     lake.say("1", 4, at("2026-03-30T05:00"), "Europe/Berlin", "2026-03-30")
+    lake.see("1", at("2026-03-28T22:30"))
     lake.write()
 
     def answer(view: str, zone: str) -> list:
@@ -97,6 +99,35 @@ def test_latest_is_the_newest_by_measurement_then_by_receipt_then_by_id(lake):
     lake.add("2", START, "speed", 9)
     lake.write()
     assert lake.query("SELECT vehicle_id, value_number FROM latest ORDER BY 1") == [("1", 4), ("2", 9)]
+
+
+def test_latest_is_a_value_seen_by_snapshot_where_that_is_the_newest(lake):
+    lake.add("1", START, "speed", 1, received_at=START + timedelta(days=1))
+    lake.add("1", START + timedelta(seconds=1), "speed", 2)
+    lake.rows[-1]["received_at"] = None
+    lake.write()
+    assert lake.query("SELECT value_number, received_at FROM latest") == [(2, None)]
+
+
+def test_snapshots_say_what_was_seen_when(lake):
+    noon = at("2026-01-05T12:00")
+    lake.see("1", noon, b'{"speed":1}', signals=3, new_signals=2, newest_at=START)
+    lake.see("1", noon + timedelta(hours=1), None, endpoint="v1/status", signals=0, newest_at=None)
+    lake.write()
+    assert lake.query("SELECT * EXCLUDE (seen_at, newest_at, date) FROM snapshots ORDER BY seen_at") == [
+        ("1", "v1/status-raw", 3, 2, '{"speed":1}'),
+        ("1", "v1/status", 0, 0, None),
+    ]
+    assert lake.query("SELECT seen_at - newest_at, date FROM snapshots WHERE newest_at IS NOT NULL") == [
+        (noon - START, noon.date())
+    ]
+
+
+def test_what_only_a_snapshot_gave_is_no_document_of_the_error_rate(lake):
+    lake.add("1", START, "errors", json=json.dumps([ERROR]))
+    lake.cover("1", f"{START:%Y-%m-%d}", kept_events=5, snapshot_events=3)
+    lake.write()
+    assert lake.query("SELECT errors, events, error_rate FROM errors_daily") == [(1, 2, 0.5)]
 
 
 def test_each_error_of_an_array_is_a_row_with_its_parts(lake):
