@@ -12,6 +12,7 @@ from dimo_etl.api.device_data import DeviceData
 from dimo_etl.api.distances import Distances
 from dimo_etl.api.exchange import DISTANCES, VehicleTokens
 from dimo_etl.api.identity import SharedVehicle, shared_vehicles
+from dimo_etl.api.retry import RetryPolicy
 from dimo_etl.api.transport import Transport
 from dimo_etl.config import Settings
 from dimo_etl.errors import DimoError, InputError
@@ -27,13 +28,16 @@ class Connection:
     Args:
         settings: the services and the licence.
         known: vehicles seen before; what they granted then chooses what is asked for now, until the service tells.
+        policy: how patiently requests are repeated.
 
     Attributes:
         transport: counts the requests and retries sent.
         listing: what the identity service listed; None as long as it was not asked.
     """
 
-    def __init__(self, settings: Settings, known: Iterable[KnownVehicle] = ()) -> None:
+    def __init__(
+        self, settings: Settings, known: Iterable[KnownVehicle] = (), *, policy: RetryPolicy | None = None
+    ) -> None:
         self._settings = settings
         self._granted = {
             one.vehicle.token_id: frozenset(one.sharing.permissions)
@@ -41,7 +45,7 @@ class Connection:
             if one.vehicle.token_id is not None and one.sharing.permissions is not None
         }
         self.listing: Listing | None = None
-        self.transport = Transport.for_settings(settings)
+        self.transport = Transport.for_settings(settings, policy)
 
     def vehicles(self) -> list[Vehicle]:
         """The vehicles the settings name, else all that are shared with the licence, by id.

@@ -49,6 +49,9 @@ class Orchestrator(Protocol):
     def serve(self, host: str, port: int) -> NoReturn:
         """Become the user interface, with schedules and daemon, until interrupted."""
 
+    def health(self) -> str:
+        """How it is set up here; raises ConfigError where it could not run the pipeline."""
+
 
 def orchestrator() -> Orchestrator:
     """The orchestrator that is installed.

@@ -19,6 +19,7 @@ from dimo_etl.errors import AuthError, DimoError, InputError, ServiceDownError, 
 from dimo_etl.history.fetch import VehicleDay
 from dimo_etl.orchestrator import Brought
 from pipelines.build import build_defs
+from pipelines.health import health
 from pipelines.instance import PROCESS_TAG, bury_the_dead, open_instance, this_process
 from pipelines.jobs import JOB, STEP, range_tags
 from pipelines.partitions import DAYS_A_BATCH
@@ -88,6 +89,14 @@ class Dagster:
         # A script that starts this with `&` makes it deaf to Ctrl-C, and Dagster would then ignore SIGTERM as well.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.execv(sys.executable, [*command, "-w", str(WORKSPACE)])  # noqa: S606
+
+    def health(self) -> str:
+        """How Dagster is set up here.
+
+        Raises:
+            ConfigError: it could not run the job.
+        """
+        return health()
 
 
 def _check_free(host: str, port: int) -> None:

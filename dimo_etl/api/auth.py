@@ -203,10 +203,26 @@ def sign(challenge: str, key: Secret) -> str:
     from eth_account import Account
     from eth_account.messages import encode_defunct
 
-    if not _is_private_key(key.reveal()):
-        raise AuthError("DIMO_API_KEY is not a private key; give the 64 hexadecimal digits of the licence's key.")
+    _check_private_key(key)
     signed = Account.sign_message(encode_defunct(text=challenge), private_key=key.reveal())
     return "0x" + bytes(signed.signature).hex()
+
+
+def signer_address(key: Secret) -> str:
+    """The address whose signatures a private key makes.
+
+    Raises:
+        AuthError: the key is not a private key.
+    """
+    from eth_account import Account
+
+    _check_private_key(key)
+    return str(Account.from_key(key.reveal()).address)
+
+
+def _check_private_key(key: Secret) -> None:
+    if not _is_private_key(key.reveal()):
+        raise AuthError("DIMO_API_KEY is not a private key; give the 64 hexadecimal digits of the licence's key.")
 
 
 def _is_private_key(text: str) -> bool:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _log = logging.getLogger("dimo_etl.api")
+_TOO_LARGE = ("answered with far too much", "check its address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,10 @@ class Transport:
         self._client = _client(concurrency, self._limits)
 
     @classmethod
-    def for_settings(cls, settings: Settings) -> Transport:
+    def for_settings(cls, settings: Settings, policy: RetryPolicy | None = None) -> Transport:
         """The transport that the settings ask for."""
         limiter = RateLimiter(settings.max_rps) if settings.max_rps else None
-        return cls(concurrency=settings.concurrency, limiter=limiter)
+        return cls(concurrency=settings.concurrency, limiter=limiter, policy=policy)
 
     def __enter__(self) -> Transport:
         return self
@@ -136,6 +137,18 @@ class Transport:
                 raise ServiceError(f"{sentence}; ask for less at once.", attempt) from None
             except TransientError as failure:
                 self._wait(request, failure, attempt)
+
+    def once(self, request: Request) -> Response:
+        """Send a request one time; whatever is answered, with any status, is the answer.
+
+        Raises:
+            ServiceError: no whole answer came.
+        """
+        try:
+            return self._send(request, retry=False)
+        except (TransientError, BodyTooLargeError) as failure:
+            what, advice = (failure.what, failure.advice) if isinstance(failure, TransientError) else _TOO_LARGE
+            raise ServiceError(f"{_subject(request)} {what}; {advice}.", 1) from failure
 
     def _send(self, request: Request, *, retry: bool) -> Response:
         """One attempt."""

@@ -9,6 +9,7 @@ import typer
 
 from dimo_etl.cli.demo import demo
 from dimo_etl.cli.dev import dev
+from dimo_etl.cli.doctor import doctor
 from dimo_etl.cli.importing import import_files
 from dimo_etl.cli.sandbox import sandbox
 from dimo_etl.cli.sql import sql
@@ -33,6 +34,7 @@ for name, command in (
     ("sql", sql),
     ("status", status),
     ("vehicles", vehicles),
+    ("doctor", doctor),
     ("dev", dev),
     ("sandbox", sandbox),
 ):

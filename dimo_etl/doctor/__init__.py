@@ -1,0 +1,1 @@
+"""What has to be in order before days can be brought, looked at one by one: `dimo-etl doctor`."""

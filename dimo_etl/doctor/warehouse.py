@@ -1,0 +1,114 @@
+"""Whether the warehouse can be written and read: its folder, the room left, and the views over it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from dimo_etl.errors import WarehouseError
+from dimo_etl.lake.raw import days_held
+from dimo_etl.lake.store import Store
+
+_PROBE = ".doctor"
+_LEAST_BYTES = 1 << 30
+
+
+def writable(root: str) -> str:
+    """Write a file as every file of the warehouse is written, and remove it again.
+
+    Raises:
+        WarehouseError, ConfigError: the system refuses it.
+    """
+    if "://" not in root and not Path(root).exists():
+        # Nothing is made that was not there: other commands tell a warehouse of one's own by its folder.
+        home = _nearest(Path(root))
+        try:
+            with tempfile.TemporaryDirectory(prefix=".dimo-etl-doctor-", dir=home) as folder:
+                _write_and_remove(folder)
+        except OSError as error:
+            raise WarehouseError(
+                f"The warehouse {root} cannot be made in {home} ({error.strerror}); allow writing there, or set "
+                "DIMO_WAREHOUSE."
+            ) from error
+        return f"{root} is not there yet, and can be made"
+    _write_and_remove(root)
+    return f"{root}; a file was written and removed"
+
+
+def room(root: str) -> str:
+    """How much room is left on the disk.
+
+    Raises:
+        WarehouseError: too little to write the largest day twice, or less than 1 GiB.
+    """
+    if "://" in root:
+        return "an object store has no end"
+    free = shutil.disk_usage(_nearest(Path(root))).free
+    with Store(root) as store:
+        largest = max((_size(Path(root), day.isoformat()) for day in days_held(store)), default=0)
+    # A day is written anew beside the one in place, and its raw units before that.
+    needed = max(_LEAST_BYTES, 2 * largest)
+    words = f"{_gib(free)} left; the largest day takes {_mib(largest)}"
+    if free < needed:
+        raise WarehouseError(f"{words}, so {_gib(needed)} are needed; make room, or move DIMO_WAREHOUSE.")
+    return words
+
+
+def views(root: str) -> str:
+    """Whether the views are published, bind to the files in place, and answer.
+
+    Raises:
+        WarehouseError, QueryError: they do not.
+    """
+    if "://" in root:
+        return f"DuckDB {version('duckdb')}; SQL reads a local copy of an object store"
+    if Path(root).is_dir():
+        return _answers(Path(root))
+    with tempfile.TemporaryDirectory(prefix="dimo-etl-doctor-") as folder:
+        return _answers(Path(folder))
+
+
+def _answers(root: Path) -> str:
+    from dimo_etl.warehouse import Warehouse
+    from dimo_etl.warehouse import views as defined
+
+    with Warehouse.open(root) as warehouse:
+        names = [view.name for view in defined()]
+        for name in names:
+            zone = "('UTC')" if name.endswith("_in") else ""
+            warehouse.execute(f"FROM {name}{zone} LIMIT 0").fetchall()
+        counted = warehouse.execute("SELECT count(*), max(date) FROM coverage").fetchone()
+    days, newest = counted or (0, None)
+    held = f"{days:,} vehicle-days, the newest of {newest}" if days else "no days yet"
+    return f"DuckDB {version('duckdb')}, {len(names)} views answer; {held}"
+
+
+def _write_and_remove(root: str) -> None:
+    with Store(root) as store:
+        staged = store.stage()
+        with store.explained("write to"):
+            staged.write_bytes(os.urandom(1024))
+        store.publish(staged, _PROBE)
+        store.remove(_PROBE)
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or the nearest folder above it that exists."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+def _size(root: Path, day: str) -> int:
+    """Bytes of a day, raw and flattened."""
+    files = [*(root / f"raw/date={day}").glob("*"), *(root / f"signals/date={day}").glob("*")]
+    return sum(file.stat().st_size for file in files)
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:,.1f} GiB"
+
+
+def _mib(count: int) -> str:
+    return f"{count / 2**20:,.1f} MiB"

@@ -1,0 +1,1 @@
+"""`dimo-etl doctor`, check by check."""
