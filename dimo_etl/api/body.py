@@ -37,21 +37,33 @@ def read_body(chunks: Iterable[bytes], encoding: str, *, max_bytes: int, overdue
         BodyTooLargeError: the body is larger than `max_bytes`.
         TransientError: it came too slowly, ends in the middle, or cannot be decoded.
     """
-    match encoding.strip().lower():
-        case "" | "identity":
-            parts = iter(chunks)
-        case "gzip" | "x-gzip":
-            parts = _gunzip(chunks)
-        case _:
-            raise TransientError("answered in an encoding that was not asked for", _ADVICE)
     body = bytearray()
-    for part in parts:
+    for part in decoded(chunks, encoding):
         body += part
         if len(body) > max_bytes:
             raise BodyTooLargeError
         if overdue():
             raise TransientError("answered too slowly", _ADVICE)
     return bytes(body)
+
+
+def decoded(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """The body piece by piece, each of a bounded size, however small the bytes that make it.
+
+    Args:
+        chunks: the body as it comes off the wire.
+        encoding: the Content-Encoding header.
+
+    Raises:
+        TransientError: it ends in the middle, or cannot be decoded.
+    """
+    match encoding.strip().lower():
+        case "" | "identity":
+            return iter(chunks)
+        case "gzip" | "x-gzip":
+            return _gunzip(chunks)
+        case _:
+            raise TransientError("answered in an encoding that was not asked for", _ADVICE)
 
 
 def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
