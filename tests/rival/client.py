@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -33,18 +35,24 @@ class User:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("DIMO_")}
         return kept | {"DIMO_WAREHOUSE": str(self.warehouse), "DAGSTER_HOME": str(home)} | variables
 
-    def start(self, variables: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    @contextlib.contextmanager
+    def started(self, variables: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """The program, running; it is killed on the way out if it still is."""
+        with subprocess.Popen(
             [str(PROGRAM), *arguments],
             env=self.environment(variables),
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def run(self, variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-        with self.start(variables, *arguments) as process:
+        with self.started(variables, *arguments) as process:
             out, err = process.communicate(timeout=240)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 

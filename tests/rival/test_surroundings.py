@@ -72,10 +72,10 @@ def test_a_sync_that_is_told_to_stop_stops_and_the_next_one_finishes(user):
         return None if under_way.is_set() and number > 60 else "slow"
 
     with Rival(fleet(3000, 3000), fault=fault) as service:
-        process = user.start(service.environment, "sync", "--from", str(DAY), "--to", str(DAY))
-        assert under_way.wait(30)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        with user.started(service.environment, "sync", "--from", str(DAY), "--to", str(DAY)) as process:
+            assert under_way.wait(30)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
         assert process.returncode == 130, err
         assert "Interrupted; what was committed is kept" in err
         assert "Traceback" not in out + err
@@ -95,13 +95,13 @@ def test_a_sync_killed_again_and_again_comes_to_the_same_end(user):
 
 def killed_at(user: User, service: Rival, request: int) -> bool:
     """Kill a sync with signal 9 the moment its so-many-th history request comes in."""
-    process = user.start(service.environment, "sync", "--from", str(DAY), "--to", str(DAY))
+    with user.started(service.environment, "sync", "--from", str(DAY), "--to", str(DAY)) as process:
 
-    def fault(number: int, refresh: bool) -> str | None:
-        if number == request:
-            process.kill()
-        return None
+        def fault(number: int, refresh: bool) -> str | None:
+            if number == request:
+                process.kill()
+            return None
 
-    service.fault = fault
-    process.communicate(timeout=60)
+        service.fault = fault
+        process.communicate(timeout=60)
     return process.returncode == -signal.SIGKILL
