@@ -10,9 +10,10 @@ from types import TracebackType
 from dimo_etl.api.auth import access_tokens
 from dimo_etl.api.device_data import DeviceData
 from dimo_etl.api.distances import Distances
-from dimo_etl.api.exchange import DISTANCES, VehicleTokens
+from dimo_etl.api.exchange import DISTANCES, STATUS, VehicleTokens
 from dimo_etl.api.identity import SharedVehicle, shared_vehicles
 from dimo_etl.api.retry import RetryPolicy
+from dimo_etl.api.status import StatusRoutes
 from dimo_etl.api.transport import Transport
 from dimo_etl.config import Settings
 from dimo_etl.errors import DimoError, InputError
@@ -86,6 +87,12 @@ class Connection:
         access = access_tokens(self.transport, self._settings)
         tokens = VehicleTokens(self.transport, access, self._settings, purpose=DISTANCES, granted=self._granted)
         return Distances(self.transport, tokens, access, self._settings)
+
+    def status_routes(self) -> StatusRoutes:
+        """The newest values of each vehicle, as the service shows them now."""
+        access = access_tokens(self.transport, self._settings)
+        tokens = VehicleTokens(self.transport, access, self._settings, purpose=STATUS, granted=self._granted)
+        return StatusRoutes(self.transport, tokens, access, self._settings)
 
     def __enter__(self) -> Connection:
         self.transport.__enter__()
