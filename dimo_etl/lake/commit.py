@@ -2,7 +2,8 @@
 
 Rules: a proved fetch replaces what the service's history gave before, so a day that grew, shrank or changed follows its
 source; events that a file or a snapshot gave stay. An attempt that proved nothing adds what it brought, and never
-replaces a proof by a failure to reach the service.
+replaces a proof by a failure to reach the service. What was read with more privileges never gives way to what is read
+with fewer: a position that is no longer shared was shared once.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from dimo_etl.lake.raw import FROM_FILE, FROM_SERVICE, FROM_SNAPSHOT, RawUnit, R
 from dimo_etl.lake.repeats import new_signals
 from dimo_etl.lake.store import Store
 from dimo_etl.model import Event
+
+_SHOWING = frozenset({1, 4})
 
 
 def commit_fetch(store: Store, writer: RawWriter, coverage: Coverage) -> Coverage:
@@ -35,12 +38,43 @@ def commit_fetch(store: Store, writer: RawWriter, coverage: Coverage) -> Coverag
             if held.coverage.complete and not coverage.complete and coverage.expected_events is None:
                 writer.discard()
                 return coverage
+            if held.coverage.fetched_events and _read(held.coverage) - _read(coverage):
+                writer.discard()
+                return _kept_fuller(store, held, coverage)
             for origin, events in events_of(store, held):
                 if origin != FROM_SERVICE or not coverage.complete:
                     writer.keep(events, origin)
         record = _counted(coverage, writer, fetched=writer.held[FROM_SERVICE])
         writer.replace(record)
     return record
+
+
+def _read(coverage: Coverage) -> frozenset[int]:
+    """What the history in a unit was read with: privilege 1 shows all but the location, 4 the location."""
+    if not _was_asked(coverage):
+        return frozenset()
+    # Without a vehicle token it is the owner's own account that asks, and it sees everything.
+    return _SHOWING if coverage.privileges is None else _SHOWING.intersection(coverage.privileges)
+
+
+def _kept_fuller(store: Store, held: RawUnit, coverage: Coverage) -> Coverage:
+    """Keep a unit that shows more than what came now, and say so where the service has more events than it holds."""
+    record = held.coverage
+    expected = coverage.expected_events
+    if record.complete and expected is not None and expected <= record.fetched_events:
+        return msgspec.structs.replace(record, requests=coverage.requests, fetched_at=coverage.fetched_at)
+    writer = RawWriter(store)
+    for origin, events in events_of(store, held):
+        writer.keep(events, origin)
+    writer.received = record.received_events
+    lost = " and ".join(map(str, sorted(_read(record) - _read(coverage))))
+    why = f"what is held was read with privilege {lost}, which is not granted now; ask the owner to grant it again"
+    told = msgspec.structs.replace(
+        coverage, complete=False, reason=coverage.reason or why, privileges=record.privileges, windows=record.windows
+    )
+    kept = _counted(told, writer, fetched=writer.held[FROM_SERVICE])
+    writer.replace(kept)
+    return kept
 
 
 def commit_import(

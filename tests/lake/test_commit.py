@@ -52,6 +52,49 @@ def test_a_failure_never_replaces_a_proof(store):
     assert held(store) == ids(events(5))
 
 
+def placed(number: int):
+    """An event with a position, as only privilege 4 shows it."""
+    return event(number, latitude=52.5)
+
+
+def payloads(store) -> dict[str, bytes]:
+    unit = find_unit(store, "4711", DAY)
+    return {one.event_id: one.payload for _, batch in events_of(store, unit) for one in batch}
+
+
+def test_a_refresh_with_fewer_privileges_does_not_take_the_positions_away(store):
+    proof = fetched(store, [placed(1), placed(2)], privileges=(1, 3, 4))
+    record = fetched(store, [event(1), event(2)], privileges=(1,), requests=7)
+    assert payloads(store) == {one.event_id: one.payload for one in (placed(1), placed(2))}
+    assert unit_record(store) == proof
+    assert (record.complete, record.privileges, record.requests) == (True, (1, 3, 4), 7)
+
+
+def test_events_that_came_once_a_privilege_was_gone_leave_the_day_open_and_say_why(store):
+    fetched(store, [placed(1), placed(2)], privileges=(1, 4))
+    record = fetched(store, [event(1), event(2), event(3)], privileges=(1,))
+    assert payloads(store) == {one.event_id: one.payload for one in (placed(1), placed(2))}
+    assert (record.complete, record.expected_events, record.fetched_events) == (False, 3, 2)
+    assert record.reason == (
+        "what is held was read with privilege 4, which is not granted now; ask the owner to grant it again"
+    )
+    assert record.received_events == record.kept_events + record.duplicate_events
+    assert unit_record(store) == record
+
+
+def test_a_refresh_with_more_privileges_replaces_what_showed_less(store):
+    fetched(store, [event(1), event(2)], privileges=(1,))
+    record = fetched(store, [placed(1), placed(2)], privileges=(1, 4))
+    assert payloads(store) == {one.event_id: one.payload for one in (placed(1), placed(2))}
+    assert (record.complete, record.privileges) == (True, (1, 4))
+
+
+def test_a_failed_attempt_with_more_privileges_gives_way_to_whatever_comes(store):
+    fetched(store, [], complete=False, expected_events=None, reason="no answer", privileges=(1, 4))
+    assert fetched(store, [event(1)], privileges=(1,)).complete
+    assert held(store) == ids([event(1)])
+
+
 def test_an_incomplete_refresh_tells_that_the_day_grew_and_loses_nothing(store):
     fetched(store, events(5))
     record = fetched(store, events(3, first=4), complete=False, expected_events=9, reason="9 are said to exist")
