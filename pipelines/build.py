@@ -3,27 +3,28 @@
 import dagster as dg
 
 from pipelines.assets.history import history_assets
+from pipelines.assets.snapshots import snapshots
 from pipelines.assets.vehicles import vehicles
 from pipelines.assets.views import answers
 from pipelines.checks import complete, unique
-from pipelines.jobs import daily_job, daily_schedule
+from pipelines.jobs import daily_job, daily_schedule, hourly_schedule, snapshot_job
 from pipelines.resources import Dimo
 
 
 def build_defs(dimo: Dimo | None = None) -> dg.Definitions:
-    """The assets, checks, job, schedule and resource.
+    """The assets, checks, jobs, schedules and resource.
 
     Args:
         dimo: the service and warehouse to use; by default what the environment says when a run starts.
     """
     resource = dimo or Dimo()
     start = resource.settings.start_date
-    job = daily_job()
+    daily, hourly = daily_job(), snapshot_job()
     return dg.Definitions(
-        assets=[vehicles, history_assets(start), answers],
+        assets=[vehicles, history_assets(start), snapshots, answers],
         asset_checks=[complete, unique],
-        jobs=[job],
-        schedules=[daily_schedule(start, job)],
+        jobs=[daily, hourly],
+        schedules=[daily_schedule(start, daily), hourly_schedule(hourly)],
         resources={"dimo": resource},
         # Steps are few and light, and a run is a process of its own: measured 0.3 s a run against 3 s with one
         # process a step. Side by side run the runs.

@@ -1,6 +1,6 @@
-"""The job and its schedule: a day of every vehicle, brought after the day is over and looked at again for three days.
+"""The jobs and their schedules: days of every vehicle each morning, and the newest values of every vehicle each hour.
 
-Both are thin: what a run does is in the assets.
+All are thin: what a run does is in the assets.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-JOB = "daily_history"
+from pipelines.assets.snapshots import SNAPSHOTS
+
+JOB, SNAPSHOT_JOB = "daily_history", "hourly_snapshots"
 STEP = "history"
 # Documents arrive late: a car without reception sends its day when it is back. Three days catch nearly all of it.
 LOOKBACK_DAYS = 3
@@ -20,13 +22,23 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 
 
 def daily_job() -> dg.UnresolvedAssetJobDefinition:
-    """All assets: vehicles, history and views."""
+    """All assets but the snapshots: vehicles, history and views."""
     return dg.define_asset_job(
         JOB,
-        selection=dg.AssetSelection.all(),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(SNAPSHOTS),
         description="Bring days of history of every vehicle into the warehouse, and publish the views.",
         # A stuck run must not hold its place for ever; a week of a large fleet takes minutes.
         run_tags={"dagster/max_runtime": "7200"},
+    )
+
+
+def snapshot_job() -> dg.UnresolvedAssetJobDefinition:
+    """The snapshots alone."""
+    return dg.define_asset_job(
+        SNAPSHOT_JOB,
+        selection=dg.AssetSelection.assets(SNAPSHOTS),
+        description="Bring the newest value of each signal of each vehicle, also of those that share no history.",
+        run_tags={"dagster/max_runtime": "3600"},
     )
 
 
@@ -59,3 +71,15 @@ def daily_schedule(start: date, job: dg.UnresolvedAssetJobDefinition) -> dg.Sche
         )
 
     return every_morning
+
+
+def hourly_schedule(job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """A snapshot each hour; at an odd minute, since everybody's clock strikes the full hour."""
+    return dg.ScheduleDefinition(
+        name="every_hour",
+        job=job,
+        cron_schedule="7 * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="The newest values of every vehicle, seven minutes past each hour.",
+    )

@@ -12,6 +12,7 @@ from dimo_etl.cli.dev import dev
 from dimo_etl.cli.doctor import doctor
 from dimo_etl.cli.importing import import_files
 from dimo_etl.cli.sandbox import sandbox
+from dimo_etl.cli.snapshot import snapshot
 from dimo_etl.cli.sql import sql
 from dimo_etl.cli.status import status
 from dimo_etl.cli.sync import sync
@@ -30,6 +31,7 @@ app = typer.Typer(
 for name, command in (
     ("demo", demo),
     ("sync", sync),
+    ("snapshot", snapshot),
     ("import", import_files),
     ("sql", sql),
     ("status", status),

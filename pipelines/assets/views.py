@@ -17,7 +17,7 @@ from pipelines.failures import explained
 from pipelines.resources import Dimo
 
 # Views that only show an asset which has that name already.
-_SHOWN_AS_ASSETS = {"signals", "vehicles"}
+_SHOWN_AS_ASSETS = {"signals", "vehicles", "snapshots"}
 VIEWS = [view for view in views() if view.name not in _SHOWN_AS_ASSETS]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.assets.views import VIEWS
 from pipelines.build import build_defs
-from pipelines.jobs import JOB
+from pipelines.jobs import JOB, SNAPSHOT_JOB
 from tests.pipelines.conftest import PROJECT, START, Household
 
 VIEW_NAMES = {view.name for view in VIEWS}
@@ -49,7 +49,12 @@ def test_the_assets_and_what_they_are_made_from(defs: dg.Definitions) -> None:
         for name, spec in specs(defs).items()
         if name not in VIEW_NAMES
     }
-    assert upstream == {"vehicles": set(), "raw_history": {"vehicles"}, "signals": {"raw_history"}}
+    assert upstream == {
+        "vehicles": set(),
+        "raw_history": {"vehicles"},
+        "signals": {"raw_history"},
+        "snapshots": {"vehicles"},
+    }
 
 
 def test_every_view_is_an_asset_made_from_signals_and_vehicles(defs: dg.Definitions) -> None:
@@ -92,20 +97,25 @@ def test_the_checks_there_are_and_which_of_them_block(defs: dg.Definitions) -> N
     assert checks == {"raw_history.complete": False, "signals.unique": True}
 
 
-def test_the_one_job_runs_everything(defs: dg.Definitions) -> None:
-    job = defs.resolve_job_def(JOB)
-    selected = {key.to_user_string() for key in job.asset_layer.selected_asset_keys}
-    assert selected == specs(defs).keys()
+def test_one_job_runs_everything_but_the_snapshots_which_have_their_own(defs: dg.Definitions) -> None:
+    daily, hourly = (defs.resolve_job_def(name).asset_layer.selected_asset_keys for name in (JOB, SNAPSHOT_JOB))
+    assert {key.to_user_string() for key in hourly} == {"snapshots"}
+    assert {key.to_user_string() for key in daily} == specs(defs).keys() - {"snapshots"}
 
 
-def test_the_schedule_is_stopped_until_somebody_starts_it(defs: dg.Definitions) -> None:
-    schedule = defs.resolve_schedule_def("every_morning")
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("15 6 * * *", "UTC")
+@pytest.mark.parametrize(
+    ("name", "job", "cron"), [("every_morning", JOB, "15 6 * * *"), ("every_hour", SNAPSHOT_JOB, "7 * * * *")]
+)
+def test_the_schedules_are_stopped_until_somebody_starts_them(
+    defs: dg.Definitions, name: str, job: str, cron: str
+) -> None:
+    schedule = defs.resolve_schedule_def(name)
+    assert (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone) == (job, cron, "UTC")
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
 
 
 def test_the_columns_of_every_view_are_described(defs: dg.Definitions) -> None:
-    for name in {"signals", *VIEW_NAMES}:
+    for name in {"signals", "snapshots", *VIEW_NAMES}:
         columns = specs(defs)[name].metadata["dagster/column_schema"].columns
         assert columns, name
         assert all(column.description for column in columns), name
