@@ -9,6 +9,7 @@ from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dimo_etl.errors import ConfigError, InputError
 from dimo_etl.model import parse_vehicle_id
@@ -74,6 +75,7 @@ class Settings:
         contract: the vehicle NFT contract the token exchange is asked about.
         warehouse: absolute folder or object-store URL.
         max_rps: requests a second over all processes of this machine; None for no limit.
+        time_zone: the IANA zone whose days DIMO is asked for distances of.
     """
 
     environment: str
@@ -94,6 +96,7 @@ class Settings:
     vehicles: tuple[str, ...] = ()
     concurrency: int = 4
     max_rps: float | None = None
+    time_zone: str = "UTC"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -132,6 +135,7 @@ class Settings:
             vehicles=_vehicles(given.get("DIMO_VEHICLES", "")),
             concurrency=_concurrency(given.get("DIMO_CONCURRENCY", "4")),
             max_rps=_max_rps(given, environment, urls["DIMO_DEVICE_DATA_URL"]),
+            time_zone=_time_zone(given.get("DIMO_TIME_ZONE", "UTC")),
         )
 
 
@@ -204,6 +208,16 @@ def _concurrency(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 64):
         raise ConfigError(f"DIMO_CONCURRENCY is {text!r}; give a whole number from 1 to 64.")
     return int(text)
+
+
+def _time_zone(text: str) -> str:
+    # The base zone needs no file, which slim systems lack.
+    try:
+        return text if text == "UTC" else ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigError(
+            f"DIMO_TIME_ZONE is {text!r}, which this system knows no clock of; give an IANA zone such as Europe/Berlin."
+        ) from None
 
 
 def _vehicles(text: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from dimo_etl.connection import Connection, choose
 from dimo_etl.errors import DimoError, ServiceError
 from dimo_etl.lake.distances import Said, add_said, said_between
 from dimo_etl.lake.store import Store
+from dimo_etl.lake.vehicles import known_vehicles
 from dimo_etl.model import Vehicle
 
 _log = logging.getLogger("dimo_etl.distances")
@@ -59,25 +60,28 @@ def bring_distances(
         now: the time.
 
     Returns:
-        What came of it. What is refused or fails for a vehicle is in there and logged; it raises nothing.
+        What came of it. What is refused or fails is in there and logged, and ends nothing.
 
     Raises:
         WarehouseError: the warehouse cannot be read or written.
-        DimoError: which vehicles there are is not to be had.
     """
-    with Store(settings.warehouse) as store, Connection(settings) as connection:
-        vehicles = choose(connection.vehicles(), only)
+    brought = DistancesBrought()
+    with Store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
+        try:
+            vehicles = choose(connection.vehicles(), only)
+        except DimoError as error:
+            _log.warning("DIMO's distances are not asked for: %s", error)
+            return brought
         asked = set() if refresh else _asked_lately(store, now(), settings.time_zone)
         due = [vehicle for vehicle in vehicles if vehicle.vehicle_id not in asked]
-        brought = DistancesBrought(not_due=[vehicle.vehicle_id for vehicle in vehicles if vehicle not in due])
-        if due:
-            visits = _Visits(connection.distances(), settings.time_zone, Breaker(len(due)), now)
-            with ThreadPoolExecutor(settings.concurrency, "dimo-distances") as jobs:
-                for vehicle, (said, error) in zip(due, jobs.map(visits.visit, due), strict=True):
-                    brought.said += said
-                    if error is not None:
-                        brought.failed[vehicle.vehicle_id] = error
-            add_said(store, brought.said)
+        brought.not_due = [vehicle.vehicle_id for vehicle in vehicles if vehicle.vehicle_id in asked]
+        visits = _Visits(connection.distances(), settings.time_zone, Breaker(len(due)), now)
+        with ThreadPoolExecutor(settings.concurrency, "dimo-distances") as jobs:
+            for vehicle, (said, failure) in zip(due, jobs.map(visits.visit, due), strict=True):
+                brought.said += said
+                if failure is not None:
+                    brought.failed[vehicle.vehicle_id] = failure
+        add_said(store, brought.said)
         brought.requests = connection.transport.requests
     if brought.failed:
         first = next(iter(brought.failed.values()))

@@ -2,11 +2,12 @@
 
 import dagster as dg
 
+from pipelines.assets.distances import dimo_distances
 from pipelines.assets.history import history_assets
 from pipelines.assets.snapshots import snapshots
 from pipelines.assets.vehicles import vehicles
 from pipelines.assets.views import answers
-from pipelines.checks import complete, unique
+from pipelines.checks import agrees, complete, unique
 from pipelines.jobs import daily_job, daily_schedule, hourly_schedule, snapshot_job
 from pipelines.resources import Dimo
 
@@ -21,8 +22,8 @@ def build_defs(dimo: Dimo | None = None) -> dg.Definitions:
     start = resource.settings.start_date
     daily, hourly = daily_job(), snapshot_job()
     return dg.Definitions(
-        assets=[vehicles, history_assets(start), snapshots, answers],
-        asset_checks=[complete, unique],
+        assets=[vehicles, history_assets(start), dimo_distances, snapshots, answers],
+        asset_checks=[complete, unique, agrees],
         jobs=[daily, hourly],
         schedules=[daily_schedule(start, daily), hourly_schedule(hourly)],
         resources={"dimo": resource},

@@ -1,4 +1,4 @@
-"""Asset checks of the daily assets: what must be true of a day, and says so in red where it is not.
+"""Asset checks: what must be true of a day, and of our distances beside DIMO's, and says so where it is not.
 
 Belongs here: questions about what lies in the warehouse. What a fetch itself can tell is in its metadata.
 
@@ -6,12 +6,16 @@ A check looks at the days of its run; started by itself, without a day, it looks
 """
 
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 
 from dimo_etl.lake.audit import audit_day
 from dimo_etl.lake.raw import days_held, units_of
 from dimo_etl.lake.store import Store
+from dimo_etl.warehouse import Warehouse
+from dimo_etl.warehouse.publish import publish
+from pipelines.assets.distances import DISTANCES_KEY
 from pipelines.assets.history import RAW, SIGNALS_KEY
 from pipelines.failures import explained
 from pipelines.jobs import PARTITION, RANGE_START
@@ -54,6 +58,33 @@ def unique(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dimo])
         severity=dg.AssetCheckSeverity.ERROR,
         description="; ".join(wrong[:5]) or "Each event is there once.",
         metadata={"days": len(days)},
+    )
+
+
+@dg.asset_check(asset=DISTANCES_KEY)
+def agrees(dimo: dg.ResourceParam[Dimo]) -> dg.AssetCheckResult:
+    """What DIMO says was driven is what our readings say by DIMO's own rule; if not, both numbers and why are here."""
+    with explained(dimo):
+        root = Path(dimo.settings.warehouse)
+        publish(root)
+        with Warehouse.open(root) as warehouse:
+            rows = warehouse.arrow("FROM reconciliation ORDER BY vehicle_id, date NULLS FIRST").to_pylist()
+    differing = [row for row in rows if row["agrees"] is False]
+    table = ["| vehicle | day | DIMO km | ours km | why | |", "|---|---|---|---|---|---|"]
+    table += [
+        f"| {row['vehicle_id']} | {row['date'] or 'in all'} | {row['dimo_km']} | {row['ours_km']} "
+        f"| {row['why']} | {row['detail']} |"
+        for row in differing[:50]
+    ]
+    return dg.AssetCheckResult(
+        passed=not differing,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(differing)} of {len(rows)} distances differ from DIMO's." if differing else "All agree.",
+        metadata={
+            "distances": len(rows),
+            "differing": len(differing),
+            **({"differences": dg.MetadataValue.md("\n".join(table))} if differing else {}),
+        },
     )
 
 

@@ -18,6 +18,7 @@ from dimo_etl.config import Settings
 from dimo_etl.errors import AuthError, DimoError, InputError, ServiceDownError, WarehouseError
 from dimo_etl.history.fetch import VehicleDay
 from dimo_etl.orchestrator import Brought
+from pipelines.assets.distances import DISTANCES_KEY, DISTANCES_STEP
 from pipelines.build import build_defs
 from pipelines.health import health
 from pipelines.instance import PROCESS_TAG, bury_the_dead, open_instance, this_process
@@ -56,13 +57,18 @@ class Dagster:
                 batch = days[start : start + DAYS_A_BATCH]
                 dimo = Dimo(lambda: settings, progress=progress, done=fetched.append, interactive=True)
                 job = build_defs(dimo).resolve_job_def(JOB)
+                steps, assets = [STEP, DISTANCES_STEP], set(job.asset_layer.selected_asset_keys)
+                if batch[-1] < days[-1]:
+                    # Of distances DIMO is asked once, when all days are here to hold them against.
+                    steps, assets = [STEP], assets - {DISTANCES_KEY}
                 result = job.execute_in_process(
                     instance=instance,
                     tags={**range_tags(batch[0], batch[-1]), PROCESS_TAG: this_process()},
                     run_config={
-                        "ops": {STEP: {"config": {"vehicles": list(only), "refresh": refresh}}},
+                        "ops": {step: {"config": {"vehicles": list(only), "refresh": refresh}} for step in steps},
                         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                     },
+                    asset_selection=list(assets),
                     raise_on_error=False,
                 )
                 if _interrupted(result):

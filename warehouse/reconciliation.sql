@@ -265,7 +265,7 @@ SELECT
             ELSE missing_days || ' UTC days from our first to our last are not proved complete'
         END
         WHEN 'newer_than_ours' THEN CASE
-            WHEN is_unsettled AND NOT is_past_our_last_day THEN 'late documents may have come since it was fetched'
+            WHEN date IS NOT NULL AND NOT is_past_our_last_day THEN 'late documents may have come since it was fetched'
             ELSE 'DIMO was asked at ' || strftime(asked_at AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M UTC') || ', and our last day is ' || last_day
         END
         WHEN 'before_our_first_day' THEN 'DIMO counts days before our first, ' || first_day

@@ -57,7 +57,7 @@ def demo(
     given = environment()
     today = datetime.now(UTC).date()
     wanted = days_between(today - timedelta(days=days), today - timedelta(days=1))
-    with SandboxServer(port=0, today=today) as sandbox:
+    with SandboxServer(port=0, today=today, history_days=days) as sandbox:
         where = {"DIMO_WAREHOUSE": given.get("DIMO_WAREHOUSE") or DEMO_WAREHOUSE, "DIMO_START_DATE": "2020-01-01"}
         settings = Settings.from_environment({**where, **sandbox.environ})
         typer.echo(f"A simulated fleet of {len(sandbox.fleet.vehicles)} vehicles, {wanted[0]} to {wanted[-1]}")

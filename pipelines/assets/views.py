@@ -11,13 +11,16 @@ import dagster as dg
 
 from dimo_etl.warehouse import View, Warehouse, views
 from dimo_etl.warehouse.publish import DATABASE, publish
+from pipelines.assets.distances import DISTANCES_KEY
 from pipelines.assets.history import SIGNALS_KEY
 from pipelines.assets.vehicles import vehicles
 from pipelines.failures import explained
 from pipelines.resources import Dimo
 
 # Views that only show an asset which has that name already.
-_SHOWN_AS_ASSETS = {"signals", "vehicles", "snapshots"}
+_SHOWN_AS_ASSETS = {"signals", "vehicles", "snapshots", "dimo_distances"}
+# Views made from more than signals and vehicles.
+_ALSO_FROM = {"reconciliation": [DISTANCES_KEY]}
 VIEWS = [view for view in views() if view.name not in _SHOWN_AS_ASSETS]
 
 
@@ -27,7 +30,7 @@ def _spec(view: View) -> dg.AssetSpec:
         view.name,
         group_name="answers",
         kinds={"duckdb", "sql"},
-        deps=[SIGNALS_KEY, vehicles],
+        deps=[SIGNALS_KEY, vehicles, *_ALSO_FROM.get(view.name, [])],
         description=f"{view.description}\n\n```text\n{rules}\n```",
         metadata={"dagster/column_schema": _columns(view, {})},
     )

@@ -57,7 +57,7 @@ class User:
 
 @pytest.fixture(scope="session")
 def sandbox():
-    with SandboxServer(port=0, today=date(2026, 1, 15)) as server:
+    with SandboxServer(port=0, today=date(2026, 1, 15), history_days=20) as server:
         yield server
 
 

@@ -95,7 +95,7 @@ class Household:
 
 @pytest.fixture(scope="session")
 def _running() -> Iterator[SandboxServer]:
-    with SandboxServer(port=0, seed=1, today=TODAY) as sandbox:
+    with SandboxServer(port=0, seed=1, today=TODAY, history_days=20) as sandbox:
         yield sandbox
 
 

@@ -53,6 +53,7 @@ def test_the_assets_and_what_they_are_made_from(defs: dg.Definitions) -> None:
         "vehicles": set(),
         "raw_history": {"vehicles"},
         "signals": {"raw_history"},
+        "dimo_distances": {"signals", "vehicles"},
         "snapshots": {"vehicles"},
     }
 
@@ -61,7 +62,8 @@ def test_every_view_is_an_asset_made_from_signals_and_vehicles(defs: dg.Definiti
     found = specs(defs)
     assert found.keys() >= VIEW_NAMES
     for name in VIEW_NAMES:
-        assert {dep.asset_key.to_user_string() for dep in found[name].deps} == {"signals", "vehicles"}
+        also = {"dimo_distances"} if name == "reconciliation" else set()
+        assert {dep.asset_key.to_user_string() for dep in found[name].deps} == {"signals", "vehicles"} | also
 
 
 def test_every_asset_says_what_it_is_and_belongs_to_a_group(defs: dg.Definitions) -> None:
@@ -94,7 +96,7 @@ def test_the_checks_there_are_and_which_of_them_block(defs: dg.Definitions) -> N
         f"{key.asset_key.to_user_string()}.{key.name}": graph.get_check_spec(key).blocking
         for key in graph.asset_check_keys
     }
-    assert checks == {"raw_history.complete": False, "signals.unique": True}
+    assert checks == {"raw_history.complete": False, "signals.unique": True, "dimo_distances.agrees": False}
 
 
 def test_one_job_runs_everything_but_the_snapshots_which_have_their_own(defs: dg.Definitions) -> None:

@@ -1,0 +1,60 @@
+"""The asset `dimo_distances`: what DIMO says of distances, to hold ours against."""
+
+import dagster as dg
+from pydantic import Field
+
+from dimo_etl.distances import bring_distances
+from dimo_etl.warehouse import views
+from pipelines.assets.history import SIGNALS_KEY
+from pipelines.assets.vehicles import vehicles
+from pipelines.failures import explained
+from pipelines.resources import Dimo
+
+DISTANCES_KEY = dg.AssetKey("dimo_distances")
+DISTANCES_STEP = DISTANCES_KEY.to_python_identifier()
+
+
+class DistancesConfig(dg.Config):
+    """What a run can be told: which vehicles, and whether to ask again within the hour."""
+
+    vehicles: list[str] = Field(default=[], description="Vehicle ids; empty for every vehicle.")
+    refresh: bool = Field(default=False, description="Ask also where the last answer is younger than an hour.")
+
+
+@dg.asset(
+    key=DISTANCES_KEY,
+    group_name="history",
+    kinds={"python", "parquet"},
+    # After the days a run brings, so that what DIMO counts and we do not hold is no matter of minutes.
+    deps=[SIGNALS_KEY, vehicles],
+    metadata={
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn(column.name, description=column.description)
+                for view in views()
+                if view.name == DISTANCES_STEP
+                for column in view.columns
+            ]
+        )
+    },
+)
+def dimo_distances(
+    context: dg.AssetExecutionContext, config: DistancesConfig, dimo: dg.ResourceParam[Dimo]
+) -> dg.MaterializeResult[None]:
+    """What DIMO says each vehicle was driven, in all and on each of the last 14 days of the zone DIMO_TIME_ZONE.
+
+    Two requests a vehicle, at most once an hour. Every answer is kept. What is not to be had fails no run.
+    """
+    with explained(dimo):
+        brought = bring_distances(dimo.settings, only=config.vehicles, refresh=config.refresh)
+    for vehicle_id, error in brought.failed.items():
+        context.log.warning("vehicle %s: %s", vehicle_id, error)
+    return dg.MaterializeResult(
+        metadata={
+            "vehicles": len({said.vehicle_id for said in brought.said}),
+            "asked_within_the_hour": len(brought.not_due),
+            "failed": len(brought.failed),
+            "days": sum(said.date is not None for said in brought.said),
+            "requests": brought.requests,
+        }
+    )
