@@ -11,7 +11,7 @@ demo: $(VENV)/installed
 	$(BIN)/dimo-etl demo
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
