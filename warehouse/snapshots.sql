@@ -17,9 +17,16 @@
 --   A value that history gives too is in `signals` once, as history gives it.
 --   The service prints the time of an event as it stands and always adds a Z: a device that does not send UTC shows
 --   here with its own clock.
+--   What was seen of a vehicle under its user device id, before its token id was known, stands under the token id.
 CREATE VIEW snapshots AS
+WITH renamed AS (
+    SELECT user_device_id AS old_id, max(vehicle_id) AS vehicle_id
+    FROM ${vehicles}
+    WHERE user_device_id <> vehicle_id
+    GROUP BY ALL
+)
 SELECT
-    vehicle_id,
+    coalesce(renamed.vehicle_id, shown.vehicle_id) AS vehicle_id,
     seen_at,
     endpoint,
     signals,
@@ -27,4 +34,5 @@ SELECT
     newest_at,
     coalesce(try(decode(payload)), payload::VARCHAR) AS payload,
     date
-FROM ${snapshots};
+FROM ${snapshots} AS shown
+LEFT JOIN renamed ON renamed.old_id = shown.vehicle_id;

@@ -123,6 +123,17 @@ def test_snapshots_say_what_was_seen_when(lake):
     ]
 
 
+def test_what_was_seen_under_a_device_id_stands_under_the_token_id_once_that_is_known(lake):
+    device = "2" * 27
+    lake.see(device, START)
+    lake.see("4711", START + timedelta(hours=1))
+    lake.write()
+    with Store(str(lake.root)) as store:
+        add_vehicles(store, [Vehicle("4711", 4711, device)])
+    publish(lake.root)
+    assert lake.query("SELECT vehicle_id FROM snapshots") == [("4711",), ("4711",)]
+
+
 def test_what_only_a_snapshot_gave_is_no_document_of_the_error_rate(lake):
     lake.add("1", START, "errors", json=json.dumps([ERROR]))
     lake.cover("1", f"{START:%Y-%m-%d}", kept_events=5, snapshot_events=3)
