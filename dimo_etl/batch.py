@@ -6,16 +6,17 @@ Each day goes all the way before the batch ends, also when another day fails: wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from dimo_etl.config import Settings
-from dimo_etl.connection import Connection, choose
+from dimo_etl.connection import Connection
 from dimo_etl.errors import AuthError, DimoError, ServiceDownError, ServiceError
 from dimo_etl.history.fetch import Fetcher, Outcome, VehicleDay
 from dimo_etl.lake.signals import DayWritten, write_day
 from dimo_etl.lake.store import Store
-from dimo_etl.lake.vehicles import KnownVehicle, add_vehicles, known_vehicles
+from dimo_etl.lake.unite import remember
+from dimo_etl.lake.vehicles import KnownVehicle, known_vehicles
 
 Progress = Callable[[VehicleDay], None]
 
@@ -53,8 +54,9 @@ def remember_vehicles(settings: Settings) -> list[KnownVehicle]:
     Returns:
         Every vehicle ever seen, those no longer shared included, by id.
     """
-    with Connection(settings) as connection, Store(settings.warehouse) as store:
-        return add_vehicles(store, connection.described_vehicles(), connection.listing)
+    with Store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
+        remember(store, connection.described_vehicles(), listing=connection.listing)
+        return known_vehicles(store)
 
 
 def fetch_days(
@@ -87,9 +89,10 @@ def fetch_days(
         progress(done)
 
     with Store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
-        vehicles = choose(connection.vehicles(), only)
+        vehicles = connection.vehicles(only)
+        remember(store, [vehicle for vehicle in vehicles if vehicle.user_device_id], days=days)
         fetcher = Fetcher(
-            store, connection.device_data(), concurrency=settings.concurrency, now=lambda: datetime.now(UTC)
+            store, connection.history_routes(), concurrency=settings.concurrency, now=lambda: datetime.now(UTC)
         )
         ended: DimoError | None = None
         try:
@@ -98,6 +101,8 @@ def fetch_days(
             if not any(day.vehicle_days for day in fetched.values()):
                 raise
             ended = error
+        named = fetcher.user_device_ids
+        remember(store, [replace(v, user_device_id=named[v.vehicle_id]) for v in vehicles if v.vehicle_id in named])
         for day in fetched.values():
             failed = [done for done in day.vehicle_days if done.outcome is Outcome.FAILED]
             if len(day.vehicle_days) < len(vehicles):

@@ -15,10 +15,13 @@ from dimo_etl.api.identity import SharedVehicle, shared_vehicles
 from dimo_etl.api.retry import RetryPolicy
 from dimo_etl.api.status import StatusRoutes
 from dimo_etl.api.transport import Transport
+from dimo_etl.api.user_devices import Device, UserDevices
 from dimo_etl.config import Settings
 from dimo_etl.errors import DimoError, InputError
+from dimo_etl.history.routes import ByTokenId, ByUserDeviceId, Route
 from dimo_etl.lake.vehicles import KnownVehicle, Listing
 from dimo_etl.model import Vehicle
+from dimo_etl.names import Names
 
 _log = logging.getLogger("dimo_etl")
 
@@ -28,7 +31,8 @@ class Connection:
 
     Args:
         settings: the services and the licence.
-        known: vehicles seen before; what they granted then chooses what is asked for now, until the service tells.
+        known: vehicles seen before; what they granted then chooses what is asked for now, until the service tells,
+            and the two names of each are known from them.
         policy: how patiently requests are repeated.
 
     Attributes:
@@ -40,6 +44,8 @@ class Connection:
         self, settings: Settings, known: Iterable[KnownVehicle] = (), *, policy: RetryPolicy | None = None
     ) -> None:
         self._settings = settings
+        known = list(known)
+        self._names = Names([one.vehicle for one in known], self._devices_of_account)
         self._granted = {
             one.vehicle.token_id: frozenset(one.sharing.permissions)
             for one in known
@@ -48,16 +54,34 @@ class Connection:
         self.listing: Listing | None = None
         self.transport = Transport.for_settings(settings, policy)
 
-    def vehicles(self) -> list[Vehicle]:
+    def vehicles(self, only: Sequence[str] = ()) -> list[Vehicle]:
         """The vehicles the settings name, else all that are shared with the licence, by id.
 
+        A vehicle named by a user device id that has a token id is the token id's vehicle.
+
+        Args:
+            only: token ids and user device ids to choose from them; empty for all of them. Without vehicles in the
+                settings, a device of the licence's own account may be chosen, too.
+
         Raises:
+            InputError: an id of `only` is not among them.
             ConfigError, ServiceError, RequestRefusedError: the listing is needed and not to be had.
         """
         named = self._settings.vehicles
-        if not named:
-            return [shared.vehicle for shared in self._shared()]
-        return sorted((_bare(name) for name in named), key=lambda vehicle: vehicle.vehicle_id)
+        if named:
+            found = {vehicle.vehicle_id: vehicle for vehicle in map(self._names.vehicle, named)}
+        else:
+            shared = [self._names.with_device(shared.vehicle) for shared in self._shared()]
+            found = {vehicle.vehicle_id: vehicle for vehicle in shared}
+        if not only:
+            return [found[vehicle_id] for vehicle_id in sorted(found)]
+        chosen: list[Vehicle] = []
+        for name in only:
+            vehicle = self._names.vehicle(name)
+            if vehicle.vehicle_id not in found and (named or not self._names.is_listed(name)):
+                raise _unknown(name, sorted(found))
+            chosen.append(found.get(vehicle.vehicle_id, vehicle))
+        return list(dict.fromkeys(chosen))
 
     def described_vehicles(self) -> list[Vehicle]:
         """The same vehicles with make, model and year, where the identity API tells them.
@@ -74,13 +98,16 @@ class Connection:
             # The vehicles are named already; the listing would only tell their makes.
             _log.warning("The makes of the vehicles that DIMO_VEHICLES names are not known: %s", error)
             return vehicles
-        return [known.get(vehicle.vehicle_id, vehicle) for vehicle in vehicles]
+        return [self._names.with_device(known.get(vehicle.vehicle_id, vehicle)) for vehicle in vehicles]
 
-    def device_data(self) -> DeviceData:
-        """The Device Data API; what `vehicles` learned of privileges saves it from asking for too many."""
+    def history_routes(self) -> list[Route]:
+        """The ways to a vehicle's history; what `vehicles` learned of privileges saves asking for too many."""
         access = access_tokens(self.transport, self._settings)
         tokens = VehicleTokens(self.transport, access, self._settings, granted=self._granted)
-        return DeviceData(self.transport, tokens, self._settings)
+        return [
+            ByTokenId(DeviceData(self.transport, tokens, self._settings)),
+            ByUserDeviceId(UserDevices(self.transport, access, self._settings)),
+        ]
 
     def distances(self) -> Distances:
         """The distances that DIMO computes."""
@@ -103,6 +130,11 @@ class Connection:
     ) -> None:
         self.transport.__exit__(kind, error, trace)
 
+    def _devices_of_account(self) -> list[Device]:
+        # Without the listing a device is asked for by the name it was given, so it is not waited for long.
+        with Transport.for_settings(self._settings, RetryPolicy(attempts=2)) as transport:
+            return UserDevices(transport, access_tokens(self.transport, self._settings), self._settings).listing()
+
     def _shared(self) -> list[SharedVehicle]:
         shared = shared_vehicles(self.transport, self._settings)
         self.listing = Listing(datetime.now(UTC), {found.vehicle.vehicle_id: found.granted for found in shared})
@@ -110,25 +142,8 @@ class Connection:
         return shared
 
 
-def choose(vehicles: Sequence[Vehicle], wanted: Sequence[str]) -> list[Vehicle]:
-    """The vehicles a user asked for by id; all of them where none was named.
-
-    Raises:
-        InputError: an id is not among the vehicles.
-    """
-    if not wanted:
-        return list(vehicles)
-    by_name = {vehicle.vehicle_id: vehicle for vehicle in vehicles}
-    by_name |= {vehicle.user_device_id: vehicle for vehicle in vehicles if vehicle.user_device_id}
-    unknown = [name for name in wanted if name not in by_name]
-    if unknown:
-        known = ", ".join(sorted(by_name)[:10]) or "none"
-        raise InputError(
-            f"Vehicle {unknown[0]} is not among those shared with this licence (known: {known}); "
-            "check the id, or ask the owner to share it."
-        )
-    return list(dict.fromkeys(by_name[name] for name in wanted))
-
-
-def _bare(name: str) -> Vehicle:
-    return Vehicle(name, token_id=int(name)) if name.isdecimal() else Vehicle(name, user_device_id=name)
+def _unknown(name: str, known: Sequence[str]) -> InputError:
+    return InputError(
+        f"Vehicle {name} is not among those shared with this licence (known: {', '.join(known[:10]) or 'none'}); "
+        "check the id, or ask the owner to share it."
+    )

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from dimo_etl.api.distances import Distances
 from dimo_etl.breaker import Breaker
 from dimo_etl.config import Settings
-from dimo_etl.connection import Connection, choose
+from dimo_etl.connection import Connection
 from dimo_etl.errors import DimoError, ServiceError
 from dimo_etl.lake.distances import Said, add_said, said_between
 from dimo_etl.lake.store import Store
@@ -68,7 +68,7 @@ def bring_distances(
     brought = DistancesBrought()
     with Store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
         try:
-            vehicles = choose(connection.vehicles(), only)
+            vehicles = connection.vehicles(only)
         except DimoError as error:
             _log.warning("DIMO's distances are not asked for: %s", error)
             return brought

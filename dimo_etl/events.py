@@ -13,7 +13,7 @@ import re
 import msgspec
 
 from dimo_etl.flatten.numbers import UnreadableError, is_too_deep, parse, to_json
-from dimo_etl.model import Event
+from dimo_etl.model import Event, is_user_device_id
 from dimo_etl.timestamps import to_us
 
 CONTENT_PREFIX = "content-"
@@ -30,6 +30,10 @@ class _Head(msgspec.Struct):
     id: str | None = None
     time: str | int | float | None = None
     data: _DataHead | None = None
+
+
+class _Subject(msgspec.Struct):
+    subject: str | None = None
 
 
 _decode_head = msgspec.json.Decoder(_Head).decode
@@ -97,6 +101,15 @@ def vehicle_of(document: dict[str, object]) -> str | None:
     if did:
         return str(int(did.group(1)))
     return subject if is_vehicle_name(subject) else None
+
+
+def device_of(payload: bytes) -> str | None:
+    """The user device id that a document names as its subject; None where its subject is something else."""
+    try:
+        subject = msgspec.json.decode(payload, type=_Subject).subject
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return subject if subject is not None and is_user_device_id(subject) else None
 
 
 def is_vehicle_name(text: str) -> bool:

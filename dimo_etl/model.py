@@ -80,6 +80,11 @@ def days_between(first: date, last: date) -> list[date]:
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
+def is_user_device_id(text: str) -> bool:
+    """Whether a text can be a user device id: 27 letters and digits, a KSUID."""
+    return _USER_DEVICE_ID.fullmatch(text) is not None
+
+
 def parse_vehicle_id(text: str) -> str:
     """The vehicle id a user typed: a token id in decimal or a 27-character user device id.
 
@@ -89,6 +94,6 @@ def parse_vehicle_id(text: str) -> str:
     cleaned = text.strip()
     if _TOKEN_ID.fullmatch(cleaned):
         return str(int(cleaned))
-    if _USER_DEVICE_ID.fullmatch(cleaned):
+    if is_user_device_id(cleaned):
         return cleaned
     raise InputError(f"{text!r} is not a vehicle id; give a token id such as 4711 or a 27-character user device id.")

@@ -40,15 +40,17 @@ def sync(
 
       dimo-etl sync --from 2026-01-05 --to 2026-01-05 --vehicle 4711 --refresh
     """
-    from dimo_etl.connection import Connection, choose
+    from dimo_etl.connection import Connection
     from dimo_etl.history.fetch import Outcome
+    from dimo_etl.lake.store import Store
+    from dimo_etl.lake.vehicles import known_vehicles
     from dimo_etl.orchestrator import orchestrator
 
     chosen = settings()
     days = parse_days(first, last, start=chosen.start_date, now=datetime.now(UTC))
     only = [parse_vehicle_id(text) for text in vehicle or []]
-    with Connection(chosen) as connection:
-        vehicles = choose(connection.vehicles(), only)
+    with Store(chosen.warehouse) as store, Connection(chosen, known_vehicles(store)) as connection:
+        vehicles = connection.vehicles(only)
     if not vehicles:
         typer.echo("No vehicle is shared with this licence; ask an owner to share one, then run this again.", err=True)
         return

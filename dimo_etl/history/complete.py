@@ -26,12 +26,25 @@ from dimo_etl.model import DAY_MS, Event, Window, day_window
 CAP = 1000
 _SHORT_REDRAWS = 2
 _REDRAWS = 30
-_BARREN_REDRAWS = 5
+_JUDGED_REDRAWS = 5
 # A server whose totals contradict themselves is left after this many draws more than the proved windows explain.
 _PATIENCE, _PATIENCE_PER_WINDOW = 100, 10
 
 Ask = Callable[[Window, bool], Draw]
 """Asks the service for a window; the flag says not to take the answer from its cache. Raises ServiceError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How finely a route can be asked.
+
+    Attributes:
+        whole_days: whether it takes UTC days only, and not times.
+        advice: what helps, in a clause, where its finest window holds more than the service gives at once.
+    """
+
+    whole_days: bool = False
+    advice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +95,17 @@ class CompleteHistory:
         pool: where draws are brought side by side.
         ahead: how many draws are asked for ahead of the one being read; bounds the memory used.
         refresh: ask past the service's cache from the start, as for days that were asked before.
+        reach: how finely the service can be asked.
     """
 
-    def __init__(self, ask: Ask, pool: Executor, *, ahead: int = 4, refresh: bool = False) -> None:
+    def __init__(
+        self, ask: Ask, pool: Executor, *, ahead: int = 4, refresh: bool = False, reach: Reach = Reach()
+    ) -> None:
         self._ask_service = ask
         self._pool = pool
         self._ahead = max(1, ahead)
         self._refresh = refresh
+        self._reach = reach
         self._draws = 0
         self._proved = 0
 
@@ -122,7 +139,7 @@ class CompleteHistory:
         elif reading.strays:
             reason = f"the service answered with {reading.strays} events from outside the window asked for"
             yield _unproved(reading, len(answer.hits), reason)
-        elif window.span_ms == 1 or answered_short:
+        elif self._is_finest(window) or answered_short:
             yield from self._draw_again(reading, len(answer.hits))
         else:
             yield from self._cut(reading)
@@ -147,9 +164,13 @@ class CompleteHistory:
 
     def _draw_again(self, reading: _Reading, received: int) -> Iterator[Piece]:
         """Draw a window again that cannot be cut, or whose answer was shorter than its total."""
-        single = reading.window.span_ms == 1
-        documents, total, exact, barren = dict(reading.documents), reading.total, reading.exact, 0
-        for _ in range(_REDRAWS if single else _SHORT_REDRAWS):
+        finest = self._is_finest(reading.window)
+        documents, total, exact = dict(reading.documents), reading.total, reading.exact
+        gained: deque[int] = deque(maxlen=_JUDGED_REDRAWS)
+        for left in range(_REDRAWS if finest else _SHORT_REDRAWS, 0, -1):
+            if len(gained) == _JUDGED_REDRAWS and sum(gained) / _JUDGED_REDRAWS * left < total - len(documents):
+                # Each draw brings fewer new events than the one before: those that are left cannot bring the rest.
+                break
             answer = self._try(reading.window, refresh=True)
             if isinstance(answer, ServiceError):
                 break
@@ -162,15 +183,16 @@ class CompleteHistory:
                 self._proved += 1
                 yield Piece(reading.window, tuple(documents.values()), total, received)
                 return
-            barren = barren + 1 if len(documents) == before else 0
-            if barren == _BARREN_REDRAWS:
-                break
-        if not single:
+            gained.append(len(documents) - before)
+        if not finest:
             yield from self._cut(reading)
             return
-        reason = (
-            f"{total} events in the millisecond {reading.window}, more than the service gives, {len(documents)} drawn"
-        )
+        where = "the day" if self._reach.whole_days else f"the millisecond {reading.window}"
+        total = total if exact else max(total, len(documents))
+        count = f"{total}" if exact else f"at least {total}"
+        reason = f"{count} events in {where}, more than the service gives, {len(documents)} drawn"
+        if self._reach.advice is not None:
+            reason = f"{reason}: {self._reach.advice}"
         yield Piece(reading.window, tuple(documents.values()), total, received, reason)
 
     def _tile(self, parts: Iterable[Window | _Asked]) -> Iterator[Piece]:
@@ -190,7 +212,7 @@ class CompleteHistory:
         window, times = reading.window, reading.times_ms
         cap = max(1, len(reading.documents))
         if reading.exact:
-            yield from _divide(window, times, reading.total, cap, known=True)
+            yield from self._divide(window, times, reading.total, cap, known=True)
             return
         first = _first_part(window, times)
         asked = self._pool.submit(self._try, first)
@@ -200,7 +222,14 @@ class CompleteHistory:
         later = times[share:]
         measured = answer.total if isinstance(answer, Draw) else 0
         estimate = max(len(later), round(measured * len(later) / max(share, 1)))
-        yield from _divide(Window(first.end_ms + 1, window.end_ms), later, estimate, cap, known=False)
+        yield from self._divide(Window(first.end_ms + 1, window.end_ms), later, estimate, cap, known=False)
+
+    def _divide(self, window: Window, times: Sequence[int], total: int, cap: int, *, known: bool) -> Iterator[Window]:
+        return _divide(window, times, total, cap, known=known, whole_days=self._reach.whole_days)
+
+    def _is_finest(self, window: Window) -> bool:
+        """Whether a window cannot be cut."""
+        return window.span_ms == 1 or (self._reach.whole_days and _in_one_day(window))
 
     def _try(self, window: Window, *, refresh: bool = False) -> Draw | ServiceError:
         self._draws += 1
@@ -210,8 +239,10 @@ class CompleteHistory:
             return error
 
 
-def _divide(window: Window, times: Sequence[int], total: int, cap: int, *, known: bool) -> Iterator[Window]:
-    """Cut a window of about `total` events, at midnights first, then inside the days that need it."""
+def _divide(
+    window: Window, times: Sequence[int], total: int, cap: int, *, known: bool, whole_days: bool
+) -> Iterator[Window]:
+    """Cut a window of about `total` events, at midnights first, then inside the days that need it and may be cut."""
     if _in_one_day(window):
         yield from _divide_day(window, times, total, cap, known=known)
         return
@@ -229,6 +260,8 @@ def _divide(window: Window, times: Sequence[int], total: int, cap: int, *, known
             group = None
         if cut.fits(estimate, fraction or 1.0, cap):
             group, grouped = day, estimate
+        elif whole_days:
+            yield day
         else:
             yield from _divide_day(day, inside, round(estimate), cap, known=False)
     if group is not None:

@@ -13,13 +13,14 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
-from typing import Protocol
 
 from dimo_etl.api.device_data import Draw
 from dimo_etl.breaker import Breaker
 from dimo_etl.coverage import Coverage
 from dimo_etl.errors import DimoError, NothingSharedError, RequestRefusedError, ServiceError, VehicleRefusedError
+from dimo_etl.events import device_of
 from dimo_etl.history.complete import CompleteHistory, Piece
+from dimo_etl.history.routes import Route, route_to
 from dimo_etl.lake.commit import commit_fetch
 from dimo_etl.lake.raw import FROM_SERVICE, RawWriter, find_unit
 from dimo_etl.lake.store import Store
@@ -50,28 +51,25 @@ class VehicleDay:
     outcome: Outcome
 
 
-class HistorySource(Protocol):
-    """Where draws of a vehicle's history come from."""
-
-    def history(self, token_id: int, window: Window, *, refresh: bool = False) -> Draw:
-        """One draw of a window; raises ServiceError, VehicleRefusedError or AuthError."""
-
-
 class Fetcher:
     """Brings vehicle-days into the warehouse.
 
     Args:
         store: the warehouse's files.
-        source: the history endpoint.
+        routes: the ways to ask for history, those that can be completed first.
         concurrency: vehicles, and requests, under way at once.
         now: the time, for the records.
+
+    Attributes:
+        user_device_ids: those that the events of a vehicle told, by vehicle id, where it was not known before.
     """
 
-    def __init__(self, store: Store, source: HistorySource, *, concurrency: int, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, routes: Sequence[Route], *, concurrency: int, now: Callable[[], datetime]) -> None:
         self._store = store
-        self._source = source
+        self._routes = routes
         self._concurrency = concurrency
         self._now = now
+        self.user_device_ids: dict[str, str] = {}
 
     def fetch(
         self,
@@ -84,7 +82,7 @@ class Fetcher:
         """Bring every day of every vehicle that is not yet proved complete.
 
         Args:
-            vehicles: each with its token id.
+            vehicles: each with a name that one of the routes goes by.
             days: UTC days in order, gaps allowed.
             refresh: ask again for days that are already complete.
             progress: told of each vehicle-day as it is done, from any thread.
@@ -138,8 +136,10 @@ class Fetcher:
                 open_days.append(day)
                 asked_before = asked_before or unit is not None
         for run in _consecutive(open_days):
-            visit = _Visit(vehicle, self._source, breaker)
-            history = CompleteHistory(visit.ask, requests, ahead=self._concurrency, refresh=refresh or asked_before)
+            visit = _Visit(vehicle, self._routes, breaker)
+            history = CompleteHistory(
+                visit.ask, requests, ahead=self._concurrency, refresh=refresh or asked_before, reach=visit.reach
+            )
             left = list(run)
             try:
                 for coverage in self._committed(visit, run, history.pieces(run)):
@@ -151,6 +151,8 @@ class Fetcher:
                     visit.privileges = ()
                 for day in left:
                     note(self._commit(visit, day, _Day(self._store), str(error)), Outcome.REFUSED)
+            if visit.user_device_id is not None:
+                self.user_device_ids[vehicle.vehicle_id] = visit.user_device_id
         return done
 
     def _committed(self, visit: _Visit, run: Sequence[date], pieces: Iterator[Piece]) -> Iterator[Coverage]:
@@ -232,24 +234,20 @@ class _Day:
 class _Visit:
     """Asks for one vehicle's windows, and counts the requests by the day they began with."""
 
-    def __init__(self, vehicle: Vehicle, source: HistorySource, breaker: Breaker) -> None:
+    def __init__(self, vehicle: Vehicle, routes: Sequence[Route], breaker: Breaker) -> None:
         self.vehicle = vehicle
         self.privileges: tuple[int, ...] | None = None
-        self._source = source
+        self.user_device_id: str | None = None
+        self._ask, self.reach = route_to(vehicle, routes)
         self._breaker = breaker
         self._lock = threading.Lock()
         self._requests: dict[date, int] = {}
 
     def ask(self, window: Window, refresh: bool) -> Draw:
         """One draw of a window."""
-        if self.vehicle.token_id is None:
-            raise VehicleRefusedError(
-                f"Vehicle {self.vehicle.vehicle_id} is named by its user device id, and its token id is not known; "
-                "name it by its token id."
-            )
         self._breaker.check()
         try:
-            draw = self._source.history(self.vehicle.token_id, window, refresh=refresh)
+            draw = self._ask(window, refresh)
         except ServiceError as error:
             self._count(window, error.requests)
             self._breaker.failed(self.vehicle, error)
@@ -257,6 +255,8 @@ class _Visit:
         self._breaker.worked()
         self._count(window, draw.requests)
         self.privileges = draw.privileges
+        if self.vehicle.user_device_id is None and self.user_device_id is None and draw.hits:
+            self.user_device_id = device_of(draw.hits[0].source)
         return draw
 
     def requests_of(self, day: date) -> int:

@@ -44,14 +44,14 @@ def commit_fetch(store: Store, writer: RawWriter, coverage: Coverage) -> Coverag
             for origin, events in events_of(store, held):
                 if origin != FROM_SERVICE or not coverage.complete:
                     writer.keep(events, origin)
-        record = _counted(coverage, writer, fetched=writer.held[FROM_SERVICE])
+        record = counted(coverage, writer, fetched=writer.held[FROM_SERVICE])
         writer.replace(record)
     return record
 
 
 def _read(coverage: Coverage) -> frozenset[int]:
     """What the history in a unit was read with: privilege 1 shows all but the location, 4 the location."""
-    if not _was_asked(coverage):
+    if not was_asked(coverage):
         return frozenset()
     # Without a vehicle token it is the owner's own account that asks, and it sees everything.
     return _SHOWING if coverage.privileges is None else _SHOWING.intersection(coverage.privileges)
@@ -72,7 +72,7 @@ def _kept_fuller(store: Store, held: RawUnit, coverage: Coverage) -> Coverage:
     told = msgspec.structs.replace(
         coverage, complete=False, reason=coverage.reason or why, privileges=record.privileges, windows=record.windows
     )
-    kept = _counted(told, writer, fetched=writer.held[FROM_SERVICE])
+    kept = counted(told, writer, fetched=writer.held[FROM_SERVICE])
     writer.replace(kept)
     return kept
 
@@ -108,7 +108,7 @@ def commit_import(
         if not new and held is not None:
             writer.discard()
             return held.coverage, 0
-        record = _counted(_merged_claim(held, claim, now), writer, fetched=None)
+        record = counted(_merged_claim(held, claim, now), writer, fetched=None)
         writer.replace(record)
     return record, new
 
@@ -150,31 +150,31 @@ def commit_snapshot(store: Store, vehicle_id: str, day: date, signals: list[Even
             reason="only snapshots are held; the history of the day was not asked for",
             fetched_at=now,
         )
-        writer.replace(_counted(held.coverage if held is not None else claim, writer, fetched=None))
+        writer.replace(counted(held.coverage if held is not None else claim, writer, fetched=None))
     return len(new)
 
 
 def _merged_claim(held: RawUnit | None, claim: Coverage, now: datetime) -> Coverage:
     if held is None:
         return claim
-    if not _was_asked(held.coverage):
+    if not was_asked(held.coverage):
         return msgspec.structs.replace(
             claim, expected_events=claim.expected_events or held.coverage.expected_events, fetched_at=now
         )
     return held.coverage
 
 
-def _was_asked(coverage: Coverage) -> bool:
+def was_asked(coverage: Coverage) -> bool:
     """Whether the service was asked for the history of the day."""
     return FROM_SERVICE in coverage.origin.split("+")
 
 
-def _counted(coverage: Coverage, writer: RawWriter, fetched: int | None) -> Coverage:
+def counted(coverage: Coverage, writer: RawWriter, fetched: int | None) -> Coverage:
     """The record with the numbers of what the unit holds; quarantine is counted when the day is flattened."""
-    was_asked = _was_asked(coverage)
-    origins = [FROM_SERVICE] * was_asked + [name for name in (FROM_FILE, FROM_SNAPSHOT) if writer.held[name]]
+    asked = was_asked(coverage)
+    origins = [FROM_SERVICE] * asked + [name for name in (FROM_FILE, FROM_SNAPSHOT) if writer.held[name]]
     if fetched is None:
-        fetched = coverage.fetched_events if was_asked else writer.held[FROM_FILE]
+        fetched = coverage.fetched_events if asked else writer.held[FROM_FILE]
     distinct = sum(writer.held.values())
     return msgspec.structs.replace(
         coverage,

@@ -16,7 +16,12 @@ def raw_folder(day: date) -> str:
 
 def raw_file(vehicle_id: str, day: date) -> str:
     """The raw unit of a vehicle-day; the id is quoted so that no id can leave the folder."""
-    return f"{raw_folder(day)}/{quote(vehicle_id, safe='')}.parquet"
+    return f"{raw_folder(day)}/{raw_file_name(vehicle_id)}"
+
+
+def raw_file_name(vehicle_id: str) -> str:
+    """The name of a vehicle's raw units in their folders."""
+    return f"{quote(vehicle_id, safe='')}.parquet"
 
 
 def vehicle_of_raw_file(base_name: str) -> str:

@@ -68,20 +68,27 @@ def write_day(store: Store, day: date) -> DayWritten | None:
     """
     with store.lock(f"signals-{day}"):
         units = raw.units_of(store, day)
-        if not units:
-            return None
-        inputs = _fingerprint(store, day, units)
-        name = layout.signals_file(day)
-        if store.exists(name):
-            current = _current(store, day, name, inputs)
-            if current is not None:
-                return current
-        rows = _SortedRows(store)
-        try:
-            with store.explained(f"write the signals of {day} to"):
-                return _rewrite(store, day, units, inputs, rows)
-        finally:
-            rows.close()
+        return write_units(store, day, units) if units else None
+
+
+def write_units(store: Store, day: date, units: list[raw.RawUnit]) -> DayWritten:
+    """Bring a day's Parquet file up to date with some of its raw units, for a caller that holds the day's lock.
+
+    Raises:
+        the errors of `write_day`.
+    """
+    inputs = _fingerprint(store, day, units)
+    name = layout.signals_file(day)
+    if store.exists(name):
+        current = _current(store, day, name, inputs)
+        if current is not None:
+            return current
+    rows = _SortedRows(store)
+    try:
+        with store.explained(f"write the signals of {day} to"):
+            return _rewrite(store, day, units, inputs, rows)
+    finally:
+        rows.close()
 
 
 def _rewrite(store: Store, day: date, units: list[raw.RawUnit], inputs: bytes, rows: _SortedRows) -> DayWritten:

@@ -14,8 +14,10 @@ from dimo_etl.api.auth import access_tokens
 from dimo_etl.api.device_data import DeviceData
 from dimo_etl.api.exchange import VehicleTokens
 from dimo_etl.api.transport import Transport
+from dimo_etl.api.user_devices import UserDevices
 from dimo_etl.config import Settings
 from dimo_etl.history.fetch import Fetcher, VehicleDay
+from dimo_etl.history.routes import ByTokenId, ByUserDeviceId
 from dimo_etl.lake.raw import events_of, find_unit
 from dimo_etl.lake.store import Store
 from dimo_etl.model import Vehicle
@@ -49,9 +51,13 @@ class Bench:
         """Fetch, by vehicle and day."""
         settings = Settings.from_environment(self.sandbox.environ)
         with Transport(concurrency=4, sleep=lambda _: None) as transport:
-            tokens = VehicleTokens(transport, access_tokens(transport, settings), settings, granted={})
-            source = DeviceData(transport, tokens, settings)
-            fetcher = Fetcher(self.store, source, concurrency=4, now=lambda: now)
+            access = access_tokens(transport, settings)
+            tokens = VehicleTokens(transport, access, settings, granted={})
+            routes = [
+                ByTokenId(DeviceData(transport, tokens, settings)),
+                ByUserDeviceId(UserDevices(transport, access, settings)),
+            ]
+            fetcher = Fetcher(self.store, routes, concurrency=4, now=lambda: now)
             done = fetcher.fetch(vehicles or self.vehicles, days, refresh=refresh, progress=progress)
         return {(one.coverage.vehicle_id, one.coverage.date): one for one in done}
 

@@ -134,12 +134,12 @@ def test_a_vehicle_that_is_not_shared_is_refused_and_stops_no_other(bench):
     bench.assert_complete([SMARTCAR])
 
 
-def test_a_vehicle_without_a_token_id_is_refused_without_asking_for_its_history(bench):
+def test_a_vehicle_with_neither_name_is_refused_without_asking_for_its_history(bench):
     before = asked(bench)
-    name = "2" * 27
-    done = bench.fetch([Vehicle(name, user_device_id=name)])
+    name = "somebody"
+    done = bench.fetch([Vehicle(name)])
     assert {one.outcome for one in done.values()} == {Outcome.REFUSED}
-    assert "name it by its token id" in done[name, DAYS[0]].coverage.reason
+    assert "neither a token id nor a user device id" in done[name, DAYS[0]].coverage.reason
     assert asked(bench) == before
 
 

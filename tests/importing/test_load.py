@@ -37,7 +37,15 @@ class Lake:
     def bring(self, content, vehicle_id=None, *, now=NOW, known_as=lambda name: name):
         path = self._inbox / "given.json"
         path.write_bytes(content if isinstance(content, bytes) else encoded(content))
-        return import_file(self.store, path, vehicle_id=vehicle_id, known_as=known_as, now=now, progress=lambda _: None)
+        return import_file(
+            self.store,
+            path,
+            called=path.name,
+            vehicle_id=vehicle_id,
+            known_as=known_as,
+            now=now,
+            progress=lambda _: None,
+        )
 
     def held(self, vehicle_id="4711", day=DAY):
         unit = find_unit(self.store, vehicle_id, day)
@@ -285,7 +293,7 @@ def fetch(lake, sandbox):
     settings = Settings.from_environment(sandbox.environ | {"DIMO_WAREHOUSE": str(lake.folder)})
     with Connection(settings) as connection:
         vehicles = [vehicle for vehicle in connection.vehicles() if vehicle.token_id == SMARTCAR]
-        fetcher = Fetcher(lake.store, connection.device_data(), concurrency=2, now=lambda: NOW)
+        fetcher = Fetcher(lake.store, connection.history_routes(), concurrency=2, now=lambda: NOW)
         (done,) = fetcher.fetch(vehicles, [DAY], refresh=True)
     return done.coverage
 
