@@ -10,6 +10,7 @@ import typer
 from dimo_etl.cli.demo import demo
 from dimo_etl.cli.dev import dev
 from dimo_etl.cli.doctor import doctor
+from dimo_etl.cli.exporting import export
 from dimo_etl.cli.importing import import_files
 from dimo_etl.cli.sandbox import sandbox
 from dimo_etl.cli.snapshot import snapshot
@@ -41,6 +42,7 @@ for name, command in (
     ("sandbox", sandbox),
 ):
     app.command(name)(command)
+app.add_typer(export, name="export")
 
 
 def main() -> None:

@@ -21,21 +21,31 @@ class Advance(Protocol):
 
 
 @contextmanager
-def progress(doing: str, total: int) -> Iterator[Advance]:
+def progress(doing: str, total: int | None, *, in_bytes: bool = False) -> Iterator[Advance]:
     """Show how far a long work has come.
 
     Args:
         doing: what is done, such as `bringing vehicle-days`.
-        total: how much there is to do.
+        total: how much there is to do; None where nobody knows.
+        in_bytes: whether the work is counted in bytes, which are shown in larger units and with their speed.
     """
     if sys.stderr.isatty():
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
 
+        counted = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else (MofNCompleteColumn(),)
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            *counted,
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
             console=Console(stderr=True),
@@ -45,12 +55,14 @@ def progress(doing: str, total: int) -> Iterator[Advance]:
         return
     lock = threading.Lock()
     due = time.monotonic() + _SECONDS_A_LINE
+    unit, name = (1_000_000, " MB") if in_bytes else (1, "")
+    end = "" if total is None else f" of {total // unit:,}"
 
     def line(done: int, note: str = "") -> None:
         nonlocal due
         with lock:
             if time.monotonic() >= due:
                 due = time.monotonic() + _SECONDS_A_LINE
-                print(f"{doing}: {done:,} of {total:,}{f' ({note})' if note else ''}", file=sys.stderr)  # noqa: T201
+                print(f"{doing}: {done // unit:,}{end}{name}{f' ({note})' if note else ''}", file=sys.stderr)  # noqa: T201
 
     yield line

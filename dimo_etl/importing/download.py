@@ -69,7 +69,7 @@ class Downloader:
 
     @contextmanager
     def file(
-        self, store: Store, link: str, *, sha256: str | None = None, progress: Callable[[int, int | None], None]
+        self, store: Store, link: str, *, sha256: str | None = None, progress: Callable[[int], None]
     ) -> Iterator[Path]:
         """The file a link leads to, for as long as the block lasts.
 
@@ -77,7 +77,7 @@ class Downloader:
             store: where the file is kept meanwhile; what a killed process leaves is swept.
             link: an https address.
             sha256: what the file must hash to, in hexadecimal; None takes any file.
-            progress: told the bytes received, and how many there will be where the server says so.
+            progress: told the bytes received.
 
         Raises:
             InputError: the link must not be followed, leads to no file, or to another one than was pinned.
@@ -99,7 +99,7 @@ class Downloader:
         finally:
             store.discard(staged)
 
-    def _receive(self, link: SplitResult, target: Path, progress: Callable[[int, int | None], None]) -> str:
+    def _receive(self, link: SplitResult, target: Path, progress: Callable[[int], None]) -> str:
         """Follow a link into a file; returns its SHA-256."""
         for _ in range(_MOST_REDIRECTS + 1):
             with self._asked(link) as answer:
@@ -148,7 +148,7 @@ class Downloader:
                 return connection
         raise ServiceError(f"{host} cannot be reached ({why}); check the link and the network.")
 
-    def _save(self, answer: _Answer, target: Path, progress: Callable[[int, int | None], None]) -> str:
+    def _save(self, answer: _Answer, target: Path, progress: Callable[[int], None]) -> str:
         if answer.status != http.client.OK:
             raise InputError(
                 f"{answer.host} answered {answer.status}; the link has expired (it is good for 24 hours) or is not "
@@ -165,7 +165,7 @@ class Downloader:
                         raise self._too_large(answer)
                     digest.update(part)
                     file.write(part)
-                    progress(size, answer.length)
+                    progress(size)
         except TransientError as error:
             raise ServiceError(f"{answer.host} {error}; run the import again.") from None
         return digest.hexdigest()

@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-import msgspec
-
 from dimo_etl.coverage import Coverage
 from dimo_etl.errors import InputError
-from dimo_etl.events import is_vehicle_name, read_event, vehicle_of
+from dimo_etl.events import read_event, vehicle_of
 from dimo_etl.flatten.numbers import UnreadableError, parse
+from dimo_etl.importing.envelopes import FROM_A_FILE, FROM_AN_EXPORT, Claim, Envelope, claim_of, envelope, unwrapped
 from dimo_etl.importing.split import Part, Place, split
 from dimo_etl.lake import layout
 from dimo_etl.lake.commit import commit_import
@@ -27,7 +26,11 @@ from dimo_etl.lake.signals import write_quarantine
 from dimo_etl.lake.store import Store
 from dimo_etl.model import Event, day_of_us
 
+# What waits in memory: the documents, and what each weighs beside its text.
 _BATCH_BYTES = 64 << 20
+_EVENT_WEIGHT = 500
+_NAMELESS = "names no vehicle; say which with --vehicle"
+_Key = tuple[str, date]
 
 
 @dataclass(slots=True)
@@ -50,32 +53,11 @@ class Imported:
     vehicles: set[str] = field(default_factory=set)
 
 
-class _Hit(msgspec.Struct):
-    source: msgspec.Raw = msgspec.field(name="_source")
-    doc_id: str | None = msgspec.field(name="_id", default=None)
-
-
-class _Total(msgspec.Struct):
-    value: int
-    relation: str = "eq"
-
-
-class _Hits(msgspec.Struct):
-    total: _Total | int | None = None
-
-
-class _Envelope(msgspec.Struct):
-    """What surrounds the documents of an export or a history response."""
-
-    user_device_id: str | None = msgspec.field(name="userDeviceId", default=None)
-    hits: _Hits | None = None
-    timed_out: bool = False
-
-
 def import_file(
     store: Store,
     path: Path,
     *,
+    called: str,
     vehicle_id: str | None,
     known_as: Callable[[str], str],
     now: datetime,
@@ -86,6 +68,7 @@ def import_file(
     Args:
         store: the warehouse's files.
         path: saved history responses, an export file, an array or lines of events.
+        called: what follows `The file` in messages.
         vehicle_id: the vehicle all events are of; None: as each document says.
         known_as: gives the vehicle id the lake uses for one a document names.
         now: the time of the import, for the records.
@@ -101,17 +84,26 @@ def import_file(
         with path.open("rb") as stream:
             for part in split(stream):
                 if stream.tell() > _BATCH_BYTES and not done.documents and part.place is Place.RUBBISH:
-                    raise _no_documents(path)
+                    raise _no_documents(called)
                 importer.take(part)
                 progress(stream.tell())
     except OSError as error:
         raise InputError(
-            f"The file {path} cannot be read ({error.strerror or error}); give a file of saved events."
+            f"The file {called} cannot be read ({error.strerror or error}); give a file of saved events."
         ) from error
     if not done.documents:
-        raise _no_documents(path)
+        raise _no_documents(called)
     importer.finish()
     return done
+
+
+@dataclass(slots=True)
+class _Pile:
+    """The events of one vehicle-day that wait to be committed, and what their file says of its completeness."""
+
+    events: list[Event] = field(default_factory=list)
+    weight: int = 0
+    claim: Claim = FROM_A_FILE
 
 
 class _Importer:
@@ -123,49 +115,62 @@ class _Importer:
         self._known_as = known_as
         self._now = now
         self._done = done
-        self._placed: dict[tuple[str, date], list[Event]] = defaultdict(list)
+        self._piles: dict[_Key, _Pile] = defaultdict(_Pile)
+        self._newest: date | None = None
         self._unplaced: list[tuple[bytes, str]] = []
-        self._nameless: list[tuple[Event, date]] = []
-        self._in_response: set[tuple[str, date]] = set()
+        self._nameless: list[tuple[Event, bool]] = []
+        self._opening = Envelope()
+        self._in_response: set[_Key] = set()
         self._response_ids: set[str] = set()
-        self._bytes = 0
+        self._weight = 0
 
     def take(self, part: Part) -> None:
         """Place one part of the file."""
         if part.place is Place.RUBBISH:
             self._unplaced.append((part.text, Place.RUBBISH.value))
-            self._bytes += len(part.text)
+            self._weight += len(part.text)
+        elif part.place is Place.OPENING:
+            self._opening = envelope(part.text)
         elif part.place is Place.ENVELOPE:
-            self._close(_envelope(part.text))
+            self._close(envelope(part.text))
         else:
             self._done.documents += 1
-            self._bytes += len(part.text)
-            self._place(*_unwrapped(part))
-        if self._bytes > _BATCH_BYTES:
-            self._commit(claims={})
+            self._weight += len(part.text) + _EVENT_WEIGHT
+            self._place(part)
+        if self._weight > _BATCH_BYTES:
+            self._make_room()
 
     def finish(self) -> None:
         """Commit what is left."""
-        self._close(_Envelope())
-        self._commit(claims={})
+        self._close(Envelope())
+        self._commit(list(self._piles))
+        self._quarantine()
 
-    def _place(self, payload: bytes, index_id: str | None) -> None:
+    def _place(self, part: Part) -> None:
+        payload, index_id = unwrapped(part)
         event = read_event(payload, index_id=index_id)
         vehicle, reason = self._vehicle(payload)
+        is_hit = part.place is Place.HIT
         if reason is not None:
             self._unplaced.append((payload, reason))
         elif event.timestamp_us is None:
             self._unplaced.append((payload, "has no readable time, neither `data.timestamp` nor `time`"))
-        elif vehicle is None:
-            self._nameless.append((event, day_of_us(event.timestamp_us)))
+        elif vehicle is None and (vehicle := self._opening.vehicle) is None:
+            self._nameless.append((event, is_hit))
         else:
-            self._put(vehicle, event, day_of_us(event.timestamp_us))
+            self._put(vehicle, event, is_hit=is_hit)
 
-    def _put(self, vehicle: str, event: Event, day: date) -> None:
-        key = (self._known_as(vehicle), day)
-        self._placed[key].append(event)
-        self._in_response.add(key)
-        self._response_ids.add(event.event_id)
+    def _put(self, vehicle: str, event: Event, *, is_hit: bool) -> None:
+        self._newest = day_of_us(event.timestamp_us or 0)
+        key = (self._known_as(vehicle), self._newest)
+        pile = self._piles[key]
+        pile.events.append(event)
+        pile.weight += len(event.payload) + _EVENT_WEIGHT
+        if is_hit:
+            self._in_response.add(key)
+            self._response_ids.add(event.event_id)
+        elif self._opening.is_export:
+            pile.claim = pile.claim.and_also(FROM_AN_EXPORT)
 
     def _vehicle(self, payload: bytes) -> tuple[str | None, str | None]:
         """The vehicle of a document, or the reason why it can have none."""
@@ -179,51 +184,52 @@ class _Importer:
             return None, "not a JSON object"
         return vehicle_of(document), None
 
-    def _close(self, envelope: _Envelope) -> None:
+    def _close(self, whole: Envelope) -> None:
         """The end of a response or an export: what it says of its vehicle and of its completeness."""
-        for event, day in self._nameless:
-            if envelope.user_device_id and is_vehicle_name(envelope.user_device_id):
-                self._put(envelope.user_device_id, event, day)
+        for event, is_hit in self._nameless:
+            if whole.vehicle is not None:
+                self._put(whole.vehicle, event, is_hit=is_hit)
             else:
-                self._unplaced.append((event.payload, "names no vehicle; say which with --vehicle"))
+                self._unplaced.append((event.payload, _NAMELESS))
         self._nameless = []
-        if envelope.hits is not None:
-            self._commit(self._claims(envelope))
-        self._in_response, self._response_ids = set(), set()
+        claim = claim_of(whole, held=len(self._response_ids), days=len(self._in_response))
+        if claim is not None:
+            for key in self._in_response:
+                self._piles[key].claim = self._piles[key].claim.and_also(claim)
+        self._in_response, self._response_ids, self._opening = set(), set(), Envelope()
 
-    def _claims(self, envelope: _Envelope) -> dict[tuple[str, date], tuple[int | None, str]]:
-        """For each vehicle-day of a history response known to be partial: how many events there are, and the reason."""
-        total = envelope.hits.total if envelope.hits else None
-        count, exact = (total.value, total.relation == "eq") if isinstance(total, _Total) else (total, True)
-        held = len(self._response_ids)
-        if count is None or (exact and count <= held and not envelope.timed_out):
-            return {}
-        reason = f"the imported response holds {held} of {'' if exact else 'at least '}{count} events"
-        expected = count if exact and len(self._in_response) == 1 else None
-        return dict.fromkeys(self._in_response, (expected, reason))
+    def _make_room(self) -> None:
+        """Commit the days that a file ascending in time is through with, and where that is little, all of them."""
+        passed = [key for key in self._piles if key[1] != self._newest]
+        if 2 * sum(self._piles[key].weight for key in passed) < _BATCH_BYTES:
+            passed = list(self._piles)
+        self._commit(passed)
+        self._quarantine()
+        if sum(len(event.payload) + _EVENT_WEIGHT for event, _ in self._nameless) > _BATCH_BYTES // 2:
+            self._unplaced = [(event.payload, _NAMELESS) for event, _ in self._nameless]
+            self._nameless = []
+            self._quarantine()
+        self._weight = sum(pile.weight for pile in self._piles.values())
 
-    def _commit(self, claims: dict[tuple[str, date], tuple[int | None, str]]) -> None:
-        for (vehicle, day), events in sorted(self._placed.items()):
-            expected, reason = claims.get((vehicle, day), (None, None))
-            claim = Coverage(
+    def _commit(self, keys: list[_Key]) -> None:
+        for vehicle, day in sorted(keys):
+            pile = self._piles.pop((vehicle, day))
+            record = Coverage(
                 vehicle_id=vehicle,
                 date=day,
                 origin=FROM_FILE,
-                expected_events=expected,
+                expected_events=pile.claim.expected_events,
                 fetched_events=0,
-                complete=None if reason is None else False,
-                reason=reason or "imported from a file, which does not say whether the day is complete",
+                complete=pile.claim.complete,
+                reason=pile.claim.reason,
                 fetched_at=self._now,
             )
-            _, new = commit_import(self._store, vehicle, day, events, claim, self._now)
+            _, new = commit_import(self._store, vehicle, day, pile.events, record, self._now)
             self._done.new_events += new
-            self._done.repeated += len(events) - new
+            self._done.repeated += len(pile.events) - new
             self._done.vehicles.add(vehicle)
             if new:
                 self._done.days.add(day)
-        self._placed.clear()
-        self._bytes = 0
-        self._quarantine()
 
     def _quarantine(self) -> None:
         if not self._unplaced:
@@ -249,26 +255,10 @@ class _Importer:
         self._unplaced = []
 
 
-def _no_documents(path: Path) -> InputError:
-    return InputError(f"The file {path} holds no JSON documents; give history responses, an export, or events as JSON.")
-
-
-def _unwrapped(part: Part) -> tuple[bytes, str | None]:
-    """A document's own text, and the id the index gave it where it comes as a hit."""
-    if part.place is Place.HIT or b'"_source"' in part.text[:4096]:
-        try:
-            hit = msgspec.json.decode(part.text, type=_Hit)
-        except (msgspec.MsgspecError, RecursionError):
-            return part.text, None
-        return bytes(hit.source), hit.doc_id
-    return part.text, None
-
-
-def _envelope(text: bytes) -> _Envelope:
-    try:
-        return msgspec.json.decode(text, type=_Envelope)
-    except (msgspec.MsgspecError, RecursionError):
-        return _Envelope()
+def _no_documents(called: str) -> InputError:
+    return InputError(
+        f"The file {called} holds no JSON documents; give history responses, an export, or events as JSON."
+    )
 
 
 def paths_in(arguments: Iterable[Path]) -> Iterator[Path]:

@@ -20,6 +20,7 @@ _TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*"|["{}\[\]]')
 _BETWEEN = re.compile(rb"[\s,\x1e\xef\xbb\xbf]*")
 _KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:\s*$', re.DOTALL)
 _LARGEST_DOCUMENT = 64 << 20
+_CLOSING = bytes.maketrans(b"{[", b"}]")
 
 
 class Place(Enum):
@@ -27,6 +28,7 @@ class Place(Enum):
 
     DOCUMENT = "a document"
     HIT = "a hit of a history response"
+    OPENING = "what precedes the documents of a response or an export, closed so that it is JSON"
     ENVELOPE = "what surrounds the documents of a response or an export, the list left empty"
     RUBBISH = "what is no JSON value, or ends before it is whole"
 
@@ -40,7 +42,7 @@ class Part:
 
 
 def split(stream: BinaryIO) -> Iterator[Part]:
-    """Cut a stream into parts, in order; an envelope comes after the documents it surrounds.
+    """Cut a stream into parts, in order; an opening comes before the documents of a list, the envelope after them.
 
     Args:
         stream: read once, in blocks; memory use does not grow with its length.
@@ -83,6 +85,7 @@ class _Splitter:
                     listed = True
                     envelope += self._buffer[start:position]
                     self._at = position
+                    yield Part(Place.OPENING, bytes(envelope) + b"]" + opened[::-1].translate(_CLOSING))
                     yield from self._elements(place)
                     start = position = self._at
                     envelope += b"]"

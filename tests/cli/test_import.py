@@ -20,7 +20,7 @@ def test_saved_files_are_there_to_query_at_once(offline):
     assert (told.returncode, told.stderr) == (0, "")
     export, lines = told.stdout.splitlines()
     assert "2 documents, 2 new events, 0 repeated" in export
-    assert "3 documents, 1 new events, 2 repeated" in lines
+    assert "3 documents, 1 new event, 2 repeated; 1 vehicle, 1 day changed" in lines
     assert offline.answer("SELECT count(*), max(value_number) FROM signals WHERE name = 'odometer'") == ["3,1002.0"]
     status = offline.run("status")
     assert status.stdout.splitlines()[1].split()[:6] == ["4711", "1", "0", "0", "1", "3"]

@@ -96,7 +96,8 @@ def test_any_documents_in_any_form_come_back_byte_for_byte(values, form, indent,
 
 @pytest.mark.usefixtures("block")
 def test_a_history_response_gives_its_hits_and_then_what_surrounds_them():
-    *hits, envelope = parts(response(DOCUMENTS))
+    opening, *hits, envelope = parts(response(DOCUMENTS))
+    assert opening == Part(Place.OPENING, response([]))
     assert {part.place for part in hits} == {Place.HIT}
     assert [hit.text for hit in hits] == [b'{"_index":"i","_id":"x","_source":%s}' % document for document in DOCUMENTS]
     assert envelope == Part(Place.ENVELOPE, response([]))
@@ -105,13 +106,24 @@ def test_a_history_response_gives_its_hits_and_then_what_surrounds_them():
 @pytest.mark.usefixtures("block")
 def test_responses_one_after_another_are_told_apart():
     found = parts(response(DOCUMENTS[:1], 1) + b"\n" + response([], 0) + response(DOCUMENTS[1:3], 2))
-    assert [part.place.name for part in found] == ["HIT", "ENVELOPE", "ENVELOPE", "HIT", "HIT", "ENVELOPE"]
+    assert [part.place.name for part in found] == [
+        *("OPENING", "HIT", "ENVELOPE"),
+        *("OPENING", "ENVELOPE"),
+        *("OPENING", "HIT", "HIT", "ENVELOPE"),
+    ]
 
 
 @pytest.mark.usefixtures("block")
 def test_an_indented_response_is_a_response():
     text = json.dumps(json.loads(response(DOCUMENTS[:2])), indent=2).encode()
-    assert [part.place.name for part in parts(text)] == ["HIT", "HIT", "ENVELOPE"]
+    assert [part.place.name for part in parts(text)] == ["OPENING", "HIT", "HIT", "ENVELOPE"]
+
+
+@pytest.mark.usefixtures("block")
+def test_an_export_names_its_device_before_its_documents_come():
+    opening = parts(export(DOCUMENTS))[0]
+    assert opening.place is Place.OPENING
+    assert json.loads(opening.text) == {"userDeviceId": "2ab", "requestTimestamp": "t", "data": []}
 
 
 @pytest.mark.usefixtures("block")
@@ -198,7 +210,8 @@ def test_any_bytes_are_cut_without_an_error_and_none_is_lost():
         found = parts(text.encode())
         if any(part.place is Place.ENVELOPE for part in found):
             return
-        letters = sum(part.text.count(b"a") + part.text.count(b"b") for part in found)
+        texts = [part.text for part in found if part.place is not Place.OPENING]
+        letters = sum(text.count(b"a") + text.count(b"b") for text in texts)
         assert letters == text.count("a") + text.count("b")
 
     check()
