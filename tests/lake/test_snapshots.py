@@ -73,6 +73,7 @@ def record(store: Store, day: date = DAY) -> Coverage:
     assert written is not None
     (one,) = written.coverage
     assert one.received_events == one.kept_events + one.duplicate_events + one.quarantined_events
+    assert one.duplicate_events >= 0
     return one
 
 
@@ -118,6 +119,11 @@ def test_history_that_comes_later_takes_the_place_of_a_snapshots_signals(store):
 
 def test_history_that_measured_the_value_in_that_second_gave_it_too(store):
     fetched(store, [sent(measured="08:15:02.9", time="08:15:04", speed=50)])
+    assert snapshot(store, shown(speed=50)) == 0
+
+
+def test_what_history_gave_twice_in_that_second_is_no_less_given(store):
+    fetched(store, [sent(speed=50), sent(measured="08:15:00.75", speed=50), sent(measured="08:15:02", speed=50)])
     assert snapshot(store, shown(speed=50)) == 0
 
 
@@ -171,9 +177,10 @@ def test_a_day_that_has_only_snapshots_is_unknown_with_a_reason(store):
 
 
 def test_a_proved_day_stays_proved_and_its_proof_untouched_when_a_snapshot_adds_to_it(store):
-    proved = fetched(store, [sent(speed=50)])
+    proved = fetched(store, [sent(speed=50), sent(speed=50)])
     snapshot(store, shown(engineSpeed=900))
     one = record(store)
+    assert (one.received_events, one.duplicate_events) == (3, 1)
     assert (one.complete, one.fetched_at, one.expected_events) == (True, proved.fetched_at, 1)
     assert (one.fetched_events, one.snapshot_events, one.kept_events) == (1, 1, 2)
 

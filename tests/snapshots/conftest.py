@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dimo_etl.api.auth import access_tokens
-from dimo_etl.api.exchange import STATUS, VehicleTokens
-from dimo_etl.api.status import StatusRoutes
-from dimo_etl.api.transport import Transport
+from dimo_etl.api.retry import RetryPolicy
 from dimo_etl.batch import fetch_days, write_signals
 from dimo_etl.config import Settings
 from dimo_etl.connection import Connection
@@ -23,6 +20,7 @@ from dimo_etl.warehouse import Warehouse
 
 TODAY = date(2026, 1, 14)
 LEXUS, HONDA, TESLA = "5023", "7345", "8102"
+AT_ONCE = RetryPolicy(first_seconds=0.0)
 ROUTES = "/device-data-api/v{}/vehicle/{}/{}"
 
 
@@ -45,14 +43,14 @@ class Household:
         """Take a snapshot of each vehicle, an hour after the one before."""
         self.clock += timedelta(hours=1)
         settings = self.settings
-        with Connection(settings) as connection:
-            vehicles = connection.vehicles()
-        with Store(settings.warehouse) as store, Transport(concurrency=2, sleep=lambda _: None) as transport:
-            access = access_tokens(transport, settings)
-            tokens = VehicleTokens(transport, access, settings, purpose=STATUS)
-            source = StatusRoutes(transport, tokens, access, settings)
+        with Store(settings.warehouse) as store, Connection(settings, policy=AT_ONCE) as connection:
             taken = take_snapshots(
-                store, source, vehicles, concurrency=2, now=lambda: self.clock, progress=self.done.append
+                store,
+                connection.status_routes(),
+                connection.vehicles(),
+                concurrency=2,
+                now=lambda: self.clock,
+                progress=self.done.append,
             )
         return {one.vehicle_id: one for one in taken}
 
