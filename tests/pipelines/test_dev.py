@@ -45,7 +45,8 @@ def test_a_backfill_started_in_the_ui_brings_every_day(household: Household, hom
         (location,) = services.ask(SCHEDULES)["workspaceOrError"]["locationEntries"]
         (repository,) = location["locationOrLoadError"]["repositories"]
         assert location["name"] == "dimo"
-        assert repository["schedules"] == [{"name": "every_morning", "scheduleState": {"status": "STOPPED"}}]
+        states = {one["name"]: one["scheduleState"]["status"] for one in repository["schedules"]}
+        assert states == {"every_hour": "STOPPED", "every_morning": "STOPPED"}
 
         # The daemon looks at a backfill every thirty seconds, and once more for each stage of assets.
         assets = ["raw_history", "signals"]
