@@ -9,6 +9,14 @@
 --
 -- Rules
 --   Each answer is kept. An answer of days lists those from the first to the last of the past 14 that has data.
+--   What was said of a vehicle under its user device id, before its token id was known, stands under the token id.
 CREATE VIEW dimo_distances AS
-SELECT vehicle_id, asked_at, time_zone, date, dimo_km
-FROM ${distances};
+WITH renamed AS (
+    SELECT user_device_id AS old_id, max(vehicle_id) AS vehicle_id
+    FROM ${vehicles}
+    WHERE user_device_id <> vehicle_id
+    GROUP BY ALL
+)
+SELECT coalesce(renamed.vehicle_id, said.vehicle_id) AS vehicle_id, asked_at, time_zone, date, dimo_km
+FROM ${distances} AS said
+LEFT JOIN renamed ON renamed.old_id = said.vehicle_id;

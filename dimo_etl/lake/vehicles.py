@@ -80,6 +80,12 @@ class KnownVehicle:
     vehicle: Vehicle
     sharing: Sharing = field(default_factory=Sharing)
 
+    def after(self, listing: Listing) -> KnownVehicle:
+        """What is known once a listing has been seen; it lists no vehicle without a token id."""
+        if self.vehicle.token_id is None:
+            return self
+        return dataclasses.replace(self, sharing=self.sharing.after(listing, self.vehicle.vehicle_id))
+
 
 def read_vehicles(store: Store) -> list[Vehicle]:
     """Every vehicle ever seen, by id.
@@ -124,10 +130,9 @@ def add_vehicles(store: Store, seen: Iterable[Vehicle], listing: Listing | None 
         known = {one.vehicle.vehicle_id: one for one in before}
         for vehicle in seen:
             known[vehicle.vehicle_id] = _merged(known.get(vehicle.vehicle_id), vehicle)
+        _unite(known)
         if listing is not None:
-            known = {
-                name: dataclasses.replace(one, sharing=one.sharing.after(listing, name)) for name, one in known.items()
-            }
+            known = {name: one.after(listing) for name, one in known.items()}
         after = [known[vehicle_id] for vehicle_id in sorted(known)]
         if after != before:
             staged = store.stage()
@@ -144,6 +149,17 @@ def _known(row: dict[str, object]) -> KnownVehicle:
     names = [field.name for field in dataclasses.fields(Sharing)]
     sharing = Sharing(**{name: row.pop(name) for name in names})  # type: ignore[arg-type]
     return KnownVehicle(Vehicle(**row), sharing)  # type: ignore[arg-type]
+
+
+def _unite(known: dict[str, KnownVehicle]) -> None:
+    """Drop the row of a user device id whose token id has a row; what only it told goes to that."""
+    for name, one in list(known.items()):
+        device = one.vehicle.user_device_id
+        if device is None or device == name or device not in known:
+            continue
+        old = known.pop(device).vehicle
+        told = _merged(KnownVehicle(dataclasses.replace(old, vehicle_id=name)), one.vehicle)
+        known[name] = dataclasses.replace(told, sharing=one.sharing)
 
 
 def _merged(old: KnownVehicle | None, new: Vehicle) -> KnownVehicle:
