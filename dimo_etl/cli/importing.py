@@ -75,7 +75,9 @@ def import_files(
 def _bring(store: Store, path: Path, called: str, vehicle_id: str | None) -> None:
     from dimo_etl.importing.load import import_file
     from dimo_etl.lake.signals import write_day
+    from dimo_etl.lake.unite import remember
     from dimo_etl.lake.vehicles import read_vehicles
+    from dimo_etl.model import Vehicle
 
     aliases = {known.user_device_id: known.vehicle_id for known in read_vehicles(store) if known.user_device_id}
     with progress(f"importing {called}", path.stat().st_size, in_bytes=True) as advance:
@@ -88,6 +90,11 @@ def _bring(store: Store, path: Path, called: str, vehicle_id: str | None) -> Non
             now=datetime.now(UTC),
             progress=advance,
         )
+    remember(
+        store,
+        [Vehicle(name, token_id=int(name), user_device_id=device) for name, device in done.user_device_ids.items()],
+        days=sorted(done.days),
+    )
     with progress("writing days", len(done.days)) as advance:
         for count, day in enumerate(sorted(done.days), start=1):
             write_day(store, day)

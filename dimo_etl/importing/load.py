@@ -24,7 +24,7 @@ from dimo_etl.lake.commit import commit_import
 from dimo_etl.lake.raw import FROM_FILE
 from dimo_etl.lake.signals import write_quarantine
 from dimo_etl.lake.store import Store
-from dimo_etl.model import Event, day_of_us
+from dimo_etl.model import Event, day_of_us, is_user_device_id
 
 # What waits in memory: the documents, and what each weighs beside its text.
 _BATCH_BYTES = 64 << 20
@@ -43,6 +43,7 @@ class Imported:
         repeated: documents that were the same event as one held already or before in the file.
         quarantined: documents that could not be placed, with the reasons and how often each.
         days: the days that changed.
+        user_device_ids: those of vehicles whose documents name both their token id and their device, by vehicle id.
     """
 
     documents: int = 0
@@ -51,6 +52,7 @@ class Imported:
     quarantined: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     days: set[date] = field(default_factory=set)
     vehicles: set[str] = field(default_factory=set)
+    user_device_ids: dict[str, str] = field(default_factory=dict)
 
 
 def import_file(
@@ -182,7 +184,10 @@ class _Importer:
             return None, str(error)
         if not isinstance(document, dict):
             return None, "not a JSON object"
-        return vehicle_of(document), None
+        vehicle, subject = vehicle_of(document), document.get("subject")
+        if vehicle is not None and vehicle != subject and isinstance(subject, str) and is_user_device_id(subject):
+            self._done.user_device_ids[vehicle] = subject
+        return vehicle, None
 
     def _close(self, whole: Envelope) -> None:
         """The end of a response or an export: what it says of its vehicle and of its completeness."""
