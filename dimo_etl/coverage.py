@@ -19,6 +19,8 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         expected_events: distinct events the service says exist; None where nobody said.
         fetched_events: distinct events held (of those the service counts, where it was asked).
         imported_events: distinct events held that came from a file and not from the service.
+        beyond_history_events: kept ones of these that history cannot give: they hold neither odometer nor latitude, and
+            the service does not count them among the expected; filled in when the day is flattened.
         snapshot_events: signals held that a snapshot gave, each an event of its own.
         received_events: documents received, the same document twice counted twice.
         kept_events: events whose signals are in the lake.
@@ -42,6 +44,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     expected_events: int | None
     fetched_events: int
     imported_events: int = 0
+    beyond_history_events: int = 0
     snapshot_events: int = 0
     received_events: int = 0
     kept_events: int = 0

@@ -18,6 +18,8 @@ from dimo_etl.timestamps import to_us
 
 CONTENT_PREFIX = "content-"
 _DID_TOKEN = re.compile(r"did:(?:erc721|nft):\d+:0x[0-9A-Fa-f]{40}[:_](\d{1,20})")
+# The table of vehicles holds token ids of 64 bits; there are far fewer vehicles, so a greater number is no token id.
+_TOKEN_IDS = 2**63
 # A name that can stand in a file name, a terminal and SQL once quoted; anything else is not a vehicle.
 _VEHICLE_NAME = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
 
@@ -30,6 +32,15 @@ class _Head(msgspec.Struct):
     id: str | None = None
     time: str | int | float | None = None
     data: _DataHead | None = None
+
+
+class _Position(msgspec.Struct):
+    odometer: object = None
+    latitude: object = None
+
+
+class _Positioned(msgspec.Struct):
+    data: _Position | None = None
 
 
 class _Subject(msgspec.Struct):
@@ -92,7 +103,7 @@ def vehicle_of(document: dict[str, object]) -> str | None:
     Token ids come as `vehicleTokenId` or inside a DID; a subject in any other form is taken as it stands.
     """
     token_id = document.get("vehicleTokenId")
-    if isinstance(token_id, int) and not isinstance(token_id, bool) and token_id > 0:
+    if isinstance(token_id, int) and not isinstance(token_id, bool) and 0 < token_id < _TOKEN_IDS:
         return str(token_id)
     subject = document.get("subject")
     if not isinstance(subject, str):
@@ -110,6 +121,18 @@ def device_of(payload: bytes) -> str | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return subject if subject is not None and is_user_device_id(subject) else None
+
+
+def is_in_history(payload: bytes) -> bool:
+    """Whether DIMO's history counts a document: it holds an odometer or a latitude; what cannot be told counts.
+
+    Elasticsearch's `exists` is the rule: null and an empty array are no value.
+    """
+    try:
+        data = msgspec.json.decode(payload, type=_Positioned).data
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return True
+    return data is None or any(value not in (None, []) for value in (data.odometer, data.latitude))
 
 
 def is_vehicle_name(text: str) -> bool:

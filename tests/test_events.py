@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dimo_etl.events import content_hash, is_vehicle_name, read_event, vehicle_of
+from dimo_etl.events import content_hash, is_in_history, is_vehicle_name, read_event, vehicle_of
 from dimo_etl.timestamps import to_us
 from tests import payloads
 from tests.payloads import cloud_event, encoded
@@ -145,3 +145,22 @@ def test_a_document_names_its_vehicle_by_token_id_else_by_subject(document, vehi
 def test_a_hostile_subject_is_no_vehicle(name):
     assert vehicle_of({"subject": name}) is None
     assert not is_vehicle_name(name)
+
+
+@pytest.mark.parametrize(
+    ("data", "counted"),
+    [
+        ({"odometer": 1}, True),
+        ({"latitude": 0}, True),
+        ({"odometer": None, "latitude": []}, False),
+        ({"speed": 1, "vehicle": {"odometer": 1}}, False),
+        ({}, False),
+    ],
+)
+def test_history_counts_documents_with_an_odometer_or_a_latitude(data, counted):
+    assert is_in_history(json.dumps({"id": "1", "data": data}).encode()) is counted
+
+
+@pytest.mark.parametrize("payload", [b"[1]", b'{"data":[1]}', b'{"odometer":{"value":1}}', b"rubbish"])
+def test_a_document_that_cannot_be_told_is_not_said_to_be_beyond_history(payload):
+    assert is_in_history(payload)

@@ -10,6 +10,8 @@
 --   fetched_at          when the record was made, UTC
 --   origin              `device-data`, `import`, `snapshot`, or several of them joined by `+`
 --   imported_events     distinct events held that came from a file and not from the service
+--   beyond_history_events  imported events in `signals` that the service's history cannot give: they hold neither
+--                       odometer nor latitude, so `expected_events` does not count them and only an export has them
 --   snapshot_events     signals in `signals` that only a snapshot gave, each an event of its own
 --   received_events     documents received, the same document twice counted twice
 --   kept_events         events whose values are in `signals`
@@ -39,7 +41,8 @@ records AS (
     SELECT unnest(from_json(records, '[{
         "vehicle_id": "VARCHAR", "date": "DATE", "origin": "VARCHAR",
         "expected_events": "BIGINT", "fetched_events": "BIGINT", "imported_events": "BIGINT",
-        "snapshot_events": "BIGINT", "received_events": "BIGINT", "kept_events": "BIGINT", "duplicate_events": "BIGINT",
+        "beyond_history_events": "BIGINT", "snapshot_events": "BIGINT",
+        "received_events": "BIGINT", "kept_events": "BIGINT", "duplicate_events": "BIGINT",
         "quarantined_events": "BIGINT", "complete": "BOOLEAN", "reason": "VARCHAR", "requests": "BIGINT",
         "windows": "BIGINT", "privileges": ["BIGINT"], "fetched_at": "TIMESTAMPTZ",
         "sources": ["VARCHAR"], "first_event_at": "TIMESTAMPTZ", "last_event_at": "TIMESTAMPTZ"
@@ -56,6 +59,7 @@ SELECT
     record.fetched_at,
     record.origin,
     record.imported_events,
+    coalesce(record.beyond_history_events, 0) AS beyond_history_events,
     coalesce(record.snapshot_events, 0) AS snapshot_events,
     record.received_events,
     record.kept_events,

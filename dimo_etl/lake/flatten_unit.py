@@ -15,8 +15,9 @@ import msgspec
 import pyarrow as pa
 
 from dimo_etl.coverage import Coverage
+from dimo_etl.events import is_in_history
 from dimo_etl.flatten.table import Flattened, Quarantined, flatten
-from dimo_etl.lake.raw import FROM_SNAPSHOT, RawUnit, events_of
+from dimo_etl.lake.raw import FROM_FILE, FROM_SNAPSHOT, RawUnit, events_of
 from dimo_etl.lake.repeats import Repeats, sent_after
 from dimo_etl.lake.store import Store
 from dimo_etl.model import Event
@@ -38,6 +39,7 @@ class FlatUnit:
     Attributes:
         unread: what could not be read, as rows of quarantine.
         repeated: signals of snapshots that history gave too.
+        beyond_history: kept events that a file gave and that the service's history does not count.
         from_snapshots: signals of snapshots that it did not, and that could be read.
         sources: the integrations of the events that could be read.
         times_us: the oldest and the newest time of these, microseconds since the epoch; none where there are none.
@@ -45,6 +47,7 @@ class FlatUnit:
 
     unread: list[dict[str, object]] = field(default_factory=list)
     repeated: int = 0
+    beyond_history: int = 0
     from_snapshots: int = 0
     sources: set[str] = field(default_factory=set)
     times_us: set[int] = field(default_factory=set)
@@ -54,6 +57,7 @@ class FlatUnit:
         held = coverage.received_events - coverage.duplicate_events
         return msgspec.structs.replace(
             coverage,
+            beyond_history_events=self.beyond_history,
             snapshot_events=self.from_snapshots,
             kept_events=held - self.repeated - len(self.unread),
             duplicate_events=coverage.duplicate_events + self.repeated,
@@ -89,6 +93,11 @@ def flatten_unit(store: Store, unit: RawUnit, rows: Rows) -> FlatUnit:
         last = max(last, _order(chunk[-1]))
         found.add(flattened)
         origins = {event.event_id: origin for event, origin in chunk} if flattened.quarantined else {}
+        unread = {item.event.event_id for item in flattened.quarantined}
+        found.beyond_history += sum(
+            origin == FROM_FILE and event.event_id not in unread and not is_in_history(event.payload)
+            for event, origin in chunk
+        )
         found.unread += [
             _quarantine_row(vehicle_id, item, origins[item.event.event_id]) for item in flattened.quarantined
         ]

@@ -27,7 +27,7 @@ from dimo_etl.lake.store import Store
 from dimo_etl.schema import COVERAGE_KEY, SIGNALS
 
 # Raised whenever flattening gives other rows or records for the same documents: every day is then rewritten once.
-FLATTEN_VERSION = 2
+FLATTEN_VERSION = 3
 _INPUTS_KEY = b"dimo_etl.inputs"
 _SPILL_BYTES = 32 << 20
 # The row-group size DuckDB itself writes: fine enough to skip the groups of other names.

@@ -15,6 +15,7 @@ from dimo_etl.errors import InputError
 from dimo_etl.history.fetch import Fetcher
 from dimo_etl.importing import load as module
 from dimo_etl.importing.load import import_file, paths_in
+from dimo_etl.lake.commit import commit_import
 from dimo_etl.lake.raw import days_held, events_of, find_unit, units_of
 from dimo_etl.lake.signals import write_day
 from dimo_etl.lake.store import Store
@@ -174,6 +175,54 @@ def test_an_export_names_the_vehicle_of_documents_that_name_none(lake):
     assert len(lake.held("2testUserDevice000000000001")) == 2
 
 
+def test_documents_of_an_export_that_name_no_vehicle_do_not_wait_for_its_end(lake, monkeypatch):
+    monkeypatch.setattr(module, "_BATCH_BYTES", 1_000)
+    documents = [event(n, subject=None, vehicleTokenId=None) for n in range(20)]
+    text = encoded({"userDeviceId": "2testUserDevice000000000001", "requestTimestamp": "t", "data": documents})
+    done = lake.bring(text[:-60])
+    assert len(lake.held("2testUserDevice000000000001")) == done.new_events == 19
+    assert "names no vehicle; say which with --vehicle" not in done.quarantined
+
+
+def test_documents_wait_for_a_vehicle_named_at_the_end_only_as_long_as_memory_allows(lake, monkeypatch):
+    documents = [event(n, subject=None, vehicleTokenId=None) for n in range(20)]
+    content = {"data": documents, "userDeviceId": "2testUserDevice000000000001"}
+    monkeypatch.setattr(module, "_BATCH_BYTES", 5_000)
+    done = lake.bring(content)
+    assert done.quarantined["names no vehicle; say which with --vehicle"] + done.new_events == 20 > done.new_events
+    assert len(lake.quarantine()) == 20 - done.new_events
+    assert lake.bring(content, "4711").new_events == 20
+
+
+def test_days_of_an_ascending_file_are_committed_once_each_when_they_have_passed(lake, monkeypatch):
+    monkeypatch.setattr(module, "_BATCH_BYTES", 20_000)
+    committed = []
+
+    def noted(store, vehicle, day, *rest):
+        committed.append((vehicle, day))
+        return commit_import(store, vehicle, day, *rest)
+
+    monkeypatch.setattr(module, "commit_import", noted)
+    moments = [f"2026-01-{day:02d}T{hour:02d}:00:00Z" for day in range(1, 21) for hour in range(0, 24, 3)]
+    lake.bring([cloud_event({"timestamp": at}, id=f"{at}-{v}", vehicleTokenId=v) for at in moments for v in (1, 2)])
+    assert len(committed) == len(set(committed)) == 40
+
+
+def test_an_export_says_why_its_days_are_not_proved(lake):
+    lake.bring({"userDeviceId": "2testUserDevice000000000001", "requestTimestamp": "t", "data": [event(1)]})
+    record = lake.record()
+    assert record.complete is None
+    assert record.reason == "imported from an export, which can lack documents of one time and so proves no day"
+
+
+def test_an_export_as_go_writes_it_holds_the_events_of_history(lake):
+    """Keys sorted, `<>&` escaped, doubled keys as one, whole numbers without a point."""
+    given = b'{"vehicleTokenId":4711,"time":"2026-01-05T10:00:00Z","data":{"b":"<&>","a":1,"a":2.0}}'
+    anew = rb'{"data":{"a":2,"b":"\u003c\u0026\u003e"},"time":"2026-01-05T10:00:00Z","vehicleTokenId":4711}'
+    lake.bring(given)
+    assert lake.bring(b'{"userDeviceId":"x","requestTimestamp":"t","data":[' + anew + b",]}").repeated == 1
+
+
 def test_an_export_that_names_no_sound_vehicle_gives_its_documents_to_quarantine(lake):
     done = lake.bring({"userDeviceId": "../../etc", "data": [event(1, subject=None, vehicleTokenId=None)]})
     assert dict(done.quarantined) == {"names no vehicle; say which with --vehicle": 1}
@@ -307,6 +356,16 @@ def test_imported_then_fetched_each_event_is_there_once(lake, sandbox):
     assert (record.complete, record.origin) == (True, "device-data+import")
     assert record.fetched_events == len(sandbox.fleet.reachable(SMARTCAR, DAY))
     assert record.imported_events == len(exported) - record.fetched_events > 0
+
+
+def test_a_proved_day_says_how_many_of_its_events_history_cannot_give(lake, sandbox):
+    fetch(lake, sandbox)
+    exported = sandbox.fleet.events(SMARTCAR, DAY)
+    lake.bring({"userDeviceId": "x", "data": exported}, str(SMARTCAR))
+    (record,) = write_day(lake.store, DAY).coverage
+    beyond = [one for one in exported if not {"odometer", "latitude"} & one["data"].keys()]
+    assert record.complete is True
+    assert record.beyond_history_events == record.imported_events == len(beyond) > 0
 
 
 def test_fetched_then_imported_each_event_is_there_once_and_the_proof_stays(lake, sandbox):
