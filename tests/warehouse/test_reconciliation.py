@@ -82,17 +82,16 @@ def test_a_day_whose_greatest_reading_is_invalid_is_null_on_our_side_too(lake):
 
 
 def test_days_are_those_of_the_zone_that_was_asked_for(lake):
-    for hour, km in ((22, 10_000), (24, 10_010), (46, 10_040), (48, 10_100)):
-        lake.add("1", at("2026-01-04") + hour * (at("2026-01-01T01:00") - at("2026-01-01")), "odometer", km)
+    for moment, km in (("04T23:30", 10_000), ("05T00:00", 10_010), ("05T22:00", 10_040), ("05T23:30", 10_100)):
+        lake.add("1", at(f"2026-01-{moment}"), "odometer", km)
     lake.held(4, 5, 6)
-    lake.day(30, zone="UTC")
-    assert lake.verdicts() == [(DAY, 30, True, "agrees")]
-    # In Berlin the day has the readings of 00:00 and 22:00 UTC too, and not that of the next midnight.
-    lake.day(30, zone="Europe/Berlin", asked_at=at("2026-02-01T07:20"))
-    lake.day(60, date(2026, 1, 6), zone="Europe/Berlin", asked_at=at("2026-02-01T07:20"))
+    lake.day(90, zone="UTC")
+    assert lake.verdicts("date, time_zone, ours_km, agrees") == [(DAY, "UTC", 90, True)]
+    lake.day(40, zone="Europe/Berlin", asked_at=at("2026-02-01T07:20"))
+    lake.day(0, date(2026, 1, 6), zone="Europe/Berlin", asked_at=at("2026-02-01T07:20"))
     assert lake.verdicts("date, time_zone, ours_km, agrees") == [
-        (DAY, "Europe/Berlin", 30, True),
-        (date(2026, 1, 6), "Europe/Berlin", 0, False),
+        (DAY, "Europe/Berlin", 40, True),
+        (date(2026, 1, 6), "Europe/Berlin", 0, True),
     ]
 
 
@@ -225,6 +224,17 @@ def test_a_day_that_is_not_over_does_not_hide_what_was_driven_before_our_first(l
     assert lake.verdicts("date, agrees, why")[0] == (None, False, "before_our_first_day")
 
 
+def test_what_came_before_the_days_dimo_speaks_of_and_after_our_last_may_be_any_distance(lake):
+    lake.odometer("1", [10_000, 10_030])
+    lake.held(4, 5)
+    lake.total(9_070)
+    lake.day(0, date(2026, 1, 26))
+    assert lake.verdicts("date, agrees, why") == [
+        (None, False, "newer_than_ours"),
+        (date(2026, 1, 26), False, "newer_than_ours"),
+    ]
+
+
 def test_late_documents_may_have_come_to_a_day_fetched_soon_after_its_end(lake):
     lake.odometer("1", [10_000, 10_030])
     lake.held(5, fetched_at=at("2026-01-06T06:15"))
@@ -255,6 +265,13 @@ def test_a_distance_that_nothing_history_gives_can_explain_is_beyond_history(lak
     lake.total(30)
     lake.day(4_000)
     assert lake.verdicts("date, agrees, why")[1] == (DAY, False, "beyond_history")
+
+
+def test_a_day_is_never_explained_by_an_invalid_greatest_for_then_dimo_gives_none(lake):
+    lake.odometer("1", [10_000, 10_030])
+    lake.held(5)
+    lake.day(983_040 - 10_000)
+    assert lake.verdicts("why") == [("beyond_history",)]
 
 
 def test_readings_that_dimo_lacks_are_not_counted_by_it(lake):

@@ -73,7 +73,7 @@ def test_every_view_answers_alike_in_every_zone(lake):
     lake.cover("1", "2026-03-28")
     lake.cover("1", "2026-03-29", complete=None, expected_events=None)
     lake.say("1", 2, at("2026-03-30T05:00"))
-    lake.say("1", 4, at("2026-03-30T05:00"), "Europe/Berlin", "2026-03-30")
+    lake.say("1", 4, at("2026-03-30T05:00"), "Europe/Berlin", "2026-03-31")
     lake.see("1", at("2026-03-28T22:30"))
     lake.write()
 
