@@ -129,6 +129,7 @@ def test_what_is_no_document_is_an_event_without_a_time(text):
         ({"subject": "2testUserDevice000000000001"}, "2testUserDevice000000000001"),
         ({"subject": "did:ethr:137:0xbA57"}, "did:ethr:137:0xbA57"),
         ({"vehicleTokenId": 0, "subject": "x"}, "x"),
+        ({"vehicleTokenId": 10**30, "subject": "x"}, "x"),
         ({"vehicleTokenId": True, "subject": "x"}, "x"),
         ({"vehicleTokenId": "4711"}, None),
         ({"subject": 4711}, None),
