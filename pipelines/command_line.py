@@ -18,7 +18,7 @@ from dimo_etl.config import Settings
 from dimo_etl.errors import AuthError, DimoError, InputError, ServiceDownError, WarehouseError
 from dimo_etl.history.fetch import VehicleDay
 from dimo_etl.orchestrator import Brought
-from pipelines.assets.distances import DISTANCES_KEY, DISTANCES_STEP
+from pipelines.assets.distances import DISTANCES_KEY
 from pipelines.build import build_defs
 from pipelines.health import health
 from pipelines.instance import PROCESS_TAG, bury_the_dead, open_instance, this_process
@@ -57,15 +57,13 @@ class Dagster:
                 batch = days[start : start + DAYS_A_BATCH]
                 dimo = Dimo(lambda: settings, progress=progress, done=fetched.append, interactive=True)
                 job = build_defs(dimo).resolve_job_def(JOB)
-                steps, assets = [STEP, DISTANCES_STEP], set(job.asset_layer.selected_asset_keys)
-                if batch[-1] < days[-1]:
-                    # Of distances DIMO is asked once, when all days are here to hold them against.
-                    steps, assets = [STEP], assets - {DISTANCES_KEY}
+                # Days cost history requests and nothing else; distances have a command of their own.
+                assets = set(job.asset_layer.selected_asset_keys) - {DISTANCES_KEY}
                 result = job.execute_in_process(
                     instance=instance,
                     tags={**range_tags(batch[0], batch[-1]), PROCESS_TAG: this_process()},
                     run_config={
-                        "ops": {step: {"config": {"vehicles": list(only), "refresh": refresh}} for step in steps},
+                        "ops": {STEP: {"config": {"vehicles": list(only), "refresh": refresh}}},
                         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                     },
                     asset_selection=list(assets),

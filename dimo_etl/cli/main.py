@@ -9,6 +9,7 @@ import typer
 
 from dimo_etl.cli.demo import demo
 from dimo_etl.cli.dev import dev
+from dimo_etl.cli.distances import distances
 from dimo_etl.cli.doctor import doctor
 from dimo_etl.cli.exporting import export
 from dimo_etl.cli.importing import import_files
@@ -33,6 +34,7 @@ for name, command in (
     ("demo", demo),
     ("sync", sync),
     ("snapshot", snapshot),
+    ("distances", distances),
     ("import", import_files),
     ("sql", sql),
     ("status", status),
