@@ -40,6 +40,7 @@ def request_exports(
     """
     from dimo_etl.api.auth import access_tokens
     from dimo_etl.api.export import Exports
+    from dimo_etl.api.user_devices import UserDevices
     from dimo_etl.connection import Connection
     from dimo_etl.lake.store import Store
     from dimo_etl.lake.vehicles import known_vehicles
@@ -50,10 +51,16 @@ def request_exports(
         known = known_vehicles(store)
     started = 0
     with Connection(chosen, known) as connection:
-        exports = Exports(connection.transport, access_tokens(connection.transport, chosen), chosen)
+        access = access_tokens(connection.transport, chosen)
+        exports = Exports(connection.transport, access, chosen)
         wanted = connection.vehicles(only)
+        listed: dict[int | None, str] = {}
+        if any(one.user_device_id is None for one in wanted):
+            devices = UserDevices(connection.transport, access, chosen).listing()
+            listed = {device.token_id: device.user_device_id for device in devices if device.token_id is not None}
         for one in wanted:
-            if one.user_device_id is None:
+            user_device_id = one.user_device_id or listed.get(one.token_id)
+            if user_device_id is None:
                 typer.echo(
                     f"Vehicle {one.vehicle_id}: its user device id is not known, and exports are asked for by it; "
                     "give that with --vehicle.",
@@ -61,7 +68,7 @@ def request_exports(
                 )
                 continue
             try:
-                said = exports.request(one.user_device_id)
+                said = exports.request(user_device_id)
             except VehicleRefusedError as refused:
                 typer.echo(f"Vehicle {one.vehicle_id}: {refused}", err=True)
                 continue

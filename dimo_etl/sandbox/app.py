@@ -70,6 +70,7 @@ def build_app(
             Mount("/token-exchange-api", routes=Exchange(fleet, developers, vehicles).routes()),
             Mount("/device-data-api", routes=data.routes()),
             Mount("/devices-api", routes=Devices(fleet, callers).routes()),
+            Mount("/exports", routes=exports.routes()),
             Mount("/identity-api", routes=Identity(fleet).routes()),
         ]
     )

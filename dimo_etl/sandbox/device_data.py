@@ -153,7 +153,8 @@ class DeviceData:
 
     def _export(self, request: Request) -> Response:
         try:
-            return self._exports.request(self._callers.account(request), self._callers.owned_device(request))
+            store = f"{request.url.scheme}://{request.url.netloc}/exports"
+            return self._exports.request(self._callers.account(request), self._callers.owned_device(request), store)
         except RefusedError as refused:
             return refused.response()
 

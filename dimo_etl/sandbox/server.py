@@ -75,9 +75,9 @@ class SandboxServer:
         self.today = today
         self.faults = faults or Faults()
         self.requests = RequestLog()
-        self.exports = Exports()
         self._clock = clock
         self.fleet = Fleet(seed, self._now, history_days=history_days)
+        self.exports = Exports(self.fleet, clock)
         app = build_app(
             self.fleet,
             self.faults,
@@ -140,6 +140,7 @@ class SandboxServer:
         lines += [f"export {name}={value}" for name, value in self.environ.items()]
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
+        self.exports.deliver = _show_mail
         with suppress(KeyboardInterrupt):  # the server stops in order, then passes Ctrl-C on
             self._server.run(sockets=[listener])
 
@@ -169,6 +170,12 @@ def serve(port: int = SANDBOX_PORT, seed: int = 1) -> None:
         InputError: the port is taken.
     """
     SandboxServer(port, seed=seed).run()
+
+
+def _show_mail(link: str) -> None:
+    """What the account's mail would say; the link is plain http, which an import does not follow."""
+    sys.stdout.write(f"\nMail: your export is at '{link}'; download it, then import the file.\n")
+    sys.stdout.flush()
 
 
 class _Server(uvicorn.Server):
