@@ -73,7 +73,7 @@ class Settings:
             identity, no trailing slash.
         fetch_url, telemetry_url: bases of the GraphQL services, to which `/query` is added.
         contract: the vehicle NFT contract the token exchange is asked about.
-        warehouse: absolute folder or object-store URL.
+        warehouse: absolute folder.
         max_rps: requests a second over all processes of this machine; None for no limit.
         time_zone: the IANA zone whose days DIMO is asked for distances of.
     """
@@ -184,7 +184,10 @@ def is_loopback(url: str) -> bool:
 
 
 def _warehouse(text: str) -> str:
-    return text.rstrip("/") if "://" in text else str(Path(text).expanduser().absolute())
+    if "://" in text:
+        # The address is not repeated: it may hold a key.
+        raise ConfigError("DIMO_WAREHOUSE is an address; give a folder, mounted from elsewhere if need be.")
+    return str(Path(text).expanduser().absolute())
 
 
 def _date(name: str, text: str) -> date:

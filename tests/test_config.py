@@ -85,10 +85,12 @@ def test_the_limit_of_requests_is_the_environments_and_none_on_this_machine():
     assert read(DIMO_ENVIRONMENT="sandbox", DIMO_MAX_RPS="3").max_rps == 3.0
 
 
-def test_a_warehouse_is_an_absolute_folder_or_an_address():
+def test_a_warehouse_is_an_absolute_folder():
     assert read(DIMO_WAREHOUSE="lake").warehouse == str(Path("lake").absolute())
     assert read(DIMO_WAREHOUSE="~/lake").warehouse == str(Path.home() / "lake")
-    assert read(DIMO_WAREHOUSE="s3://bucket/lake/").warehouse == "s3://bucket/lake"
+    with pytest.raises(ConfigError, match="DIMO_WAREHOUSE is an address; give a folder") as refused:
+        read(DIMO_WAREHOUSE="s3://key:hush@bucket/lake")
+    assert "hush" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def writable(root: str) -> str:
     Raises:
         WarehouseError, ConfigError: the system refuses it.
     """
-    if "://" not in root and not Path(root).exists():
+    if not Path(root).exists():
         # Nothing is made that was not there: other commands tell a warehouse of one's own by its folder.
         home = _nearest(Path(root))
         try:
@@ -44,8 +44,6 @@ def room(root: str) -> str:
     Raises:
         WarehouseError: too little to write the largest day twice, or less than 1 GiB.
     """
-    if "://" in root:
-        return "an object store has no end"
     free = shutil.disk_usage(_nearest(Path(root))).free
     with Store(root) as store:
         largest = max((_size(Path(root), day.isoformat()) for day in days_held(store)), default=0)
@@ -63,8 +61,6 @@ def views(root: str) -> str:
     Raises:
         WarehouseError, QueryError: they do not.
     """
-    if "://" in root:
-        return f"DuckDB {version('duckdb')}; SQL reads a local copy of an object store"
     if Path(root).is_dir():
         return _answers(Path(root))
     with tempfile.TemporaryDirectory(prefix="dimo-etl-doctor-") as folder:

@@ -2,8 +2,7 @@
 
 Promise: a file appears under its name whole and on disk, or not at all. It is written under `.tmp/`, where no
 reader's glob matches, synced, renamed, and its folder synced. What a killed process left under `.tmp/` is removed by
-the next process that writes. An object store takes the same path: staged on local disk, then put in one request,
-which object stores make atomic.
+the next process that writes.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,31 +20,19 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 from pyarrow import fs
 
-from dimo_etl.errors import ConfigError, WarehouseError
+from dimo_etl.errors import WarehouseError
 
 
 class Store:
     """The files below a warehouse's root, named by relative paths with `/`.
 
     Args:
-        root: an absolute folder, or an address that pyarrow.fs understands (`s3://…`, `gs://…`).
+        root: an absolute folder; it is made with its first file.
     """
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self.is_local = "://" not in root
-        if self.is_local:
-            self._fs: fs.FileSystem = fs.LocalFileSystem()
-            self._base = root
-            self._scratch_home = Path(root)
-        else:
-            try:
-                self._fs, self._base = fs.FileSystem.from_uri(root)
-            except (pa.ArrowException, OSError) as error:
-                raise ConfigError(f"DIMO_WAREHOUSE {root!r} cannot be opened: {_first_line(error)}.") from error
-            if not self._base:
-                raise ConfigError(f"DIMO_WAREHOUSE {root!r} names no bucket; give one such as s3://bucket/folder.")
-            self._scratch_home = Path(tempfile.gettempdir()) / f"dimo-etl-{quote(root, safe='')[-80:]}"
+        self._fs = fs.LocalFileSystem()
         self._scratch: Path | None = None
         self._scratch_lock: FileLock | None = None
         self._opening = threading.Lock()
@@ -61,15 +47,11 @@ class Store:
     def publish(self, staged: Path, name: str) -> None:
         """Move a staged file to its name, replacing what was there, so that no crash leaves anything between."""
         with self.explained(f"write {name} in"):
-            if self.is_local:
-                target = Path(self._base, name)
-                self._make_folder(target.parent)
-                _sync(staged)
-                staged.replace(target)
-                _sync(target.parent)
-            else:
-                fs.copy_files(str(staged), f"{self._base}/{name}", fs.LocalFileSystem(), self._fs)
-                staged.unlink()
+            target = Path(self.root, name)
+            self._make_folder(target.parent)
+            _sync(staged)
+            staged.replace(target)
+            _sync(target.parent)
 
     def discard(self, staged: Path) -> None:
         """Remove a staged file that will not be published."""
@@ -80,24 +62,23 @@ class Store:
         with self.explained(f"remove {name} from"):
             if not self.exists(name):
                 return
-            self._fs.delete_file(f"{self._base}/{name}")
-            if self.is_local:
-                _sync(Path(self._base, name).parent)
+            self._fs.delete_file(f"{self.root}/{name}")
+            _sync(Path(self.root, name).parent)
 
     def exists(self, name: str) -> bool:
         """Whether a file of that name is there."""
         with self.explained(f"look for {name} in"):
-            return bool(self._fs.get_file_info(f"{self._base}/{name}").type == fs.FileType.File)
+            return bool(self._fs.get_file_info(f"{self.root}/{name}").type == fs.FileType.File)
 
     def names(self, folder: str) -> list[str]:
         """The names of the files and folders directly in a folder, sorted; none where it does not exist."""
-        selector = fs.FileSelector(f"{self._base}/{folder}", allow_not_found=True)
+        selector = fs.FileSelector(f"{self.root}/{folder}", allow_not_found=True)
         with self.explained(f"list {folder} in"):
             return sorted(info.base_name for info in self._fs.get_file_info(selector))
 
     def open(self, name: str) -> pa.NativeFile:
         """A file opened for reading at any position."""
-        return self._fs.open_input_file(f"{self._base}/{name}")
+        return self._fs.open_input_file(f"{self.root}/{name}")
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -106,7 +87,7 @@ class Store:
         The lock is the operating system's, on an open file: a killed process leaves none behind.
         """
         with self.explained("lock"):
-            folder = self._scratch_home / ".locks"
+            folder = Path(self.root) / ".locks"
             self._make_folder(folder)
             lock = FileLock(folder / quote(name, safe="="), mode=0o600, thread_local=False)
             lock.acquire()
@@ -137,7 +118,7 @@ class Store:
 
     def _open_scratch(self) -> Path:
         with self.lock("tmp"):
-            home = self._scratch_home / ".tmp"
+            home = Path(self.root) / ".tmp"
             self._make_folder(home)
             _sweep(home)
             folder = home / f"{os.getpid()}-{secrets.token_hex(4)}"

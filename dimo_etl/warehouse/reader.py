@@ -167,11 +167,6 @@ class Warehouse:
 def _configured_root() -> Path:
     environ = load_environment(os.environ, Path.cwd())
     warehouse = Settings.from_environment(environ).warehouse
-    if "://" in warehouse:
-        raise WarehouseError(
-            "SQL reads a warehouse in a local folder, and DIMO_WAREHOUSE names an object store; "
-            "copy or mount it and point DIMO_WAREHOUSE there."
-        )
     demo = Path(DEMO_WAREHOUSE)
     if not environ.get("DIMO_WAREHOUSE") and not Path(warehouse).exists() and demo.exists():
         _log.warning("There is no warehouse of your own yet; this is the demo's simulated fleet.")

@@ -172,13 +172,6 @@ def test_the_settings_name_the_warehouse(lake, monkeypatch):
         assert warehouse.df("FROM vehicles").empty
 
 
-def test_an_object_store_is_refused_without_repeating_its_address(monkeypatch):
-    monkeypatch.setenv("DIMO_WAREHOUSE", "s3://key:hush@bucket/lake")
-    with pytest.raises(WarehouseError) as refused:
-        Warehouse.open()
-    assert "hush" not in str(refused.value)
-
-
 def test_reading_leaves_nothing_behind_in_the_lake(lake):
     lake.odometer("1", [10_000])
     lake.write()
