@@ -1,12 +1,11 @@
 """What DIMO says of distances, into the warehouse: two requests a vehicle, at most once an hour.
 
-Promise: history never waits for it or fails by it. A vehicle whose distances are not to be had is left out and told of;
-a service that does not offer them costs a line in the log.
+Promise: a vehicle whose distances are not to be had is told of and stops no other. A service that does not offer them
+costs a line in the log.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,7 +21,6 @@ from dimo_etl.lake.store import Store
 from dimo_etl.lake.vehicles import known_vehicles
 from dimo_etl.model import Vehicle
 
-_log = logging.getLogger("dimo_etl.distances")
 # What DIMO says changes with each document; two requests a vehicle are worth it now and then, not with every run.
 _NOT_AGAIN_WITHIN = timedelta(hours=1)
 
@@ -60,18 +58,15 @@ def bring_distances(
         now: the time.
 
     Returns:
-        What came of it. What is refused or fails is in there and logged, and ends nothing.
+        What came of it; what is refused or fails for a vehicle is in there.
 
     Raises:
         WarehouseError: the warehouse cannot be read or written.
+        DimoError: which vehicles there are is not to be had.
     """
     brought = DistancesBrought()
     with Store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
-        try:
-            vehicles = connection.vehicles(only)
-        except DimoError as error:
-            _log.warning("DIMO's distances are not asked for: %s", error)
-            return brought
+        vehicles = connection.vehicles(only)
         asked = set() if refresh else _asked_lately(store, now(), settings.time_zone)
         due = [vehicle for vehicle in vehicles if vehicle.vehicle_id not in asked]
         brought.not_due = [vehicle.vehicle_id for vehicle in vehicles if vehicle.vehicle_id in asked]
@@ -83,9 +78,6 @@ def bring_distances(
                     brought.failed[vehicle.vehicle_id] = failure
         add_said(store, brought.said)
         brought.requests = connection.transport.requests
-    if brought.failed:
-        first = next(iter(brought.failed.values()))
-        _log.warning("DIMO's distances are missing for %d of %d vehicles: %s", len(brought.failed), len(due), first)
     return brought
 
 

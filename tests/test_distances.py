@@ -148,23 +148,18 @@ def test_another_zone_is_asked_for_at_once(sandbox, settings, tmp_path):
     assert bring_distances(elsewhere, now=lambda: NOON + timedelta(minutes=5)).said
 
 
-def test_a_vehicle_that_is_refused_is_a_warning_and_stops_no_other(sandbox, settings, caplog):
+def test_a_vehicle_that_is_refused_is_told_of_and_stops_no_other(sandbox, settings):
     sandbox.faults.answer(403, at=f"{ANALYTICS}/vehicle/{LEXUS}")
-    with caplog.at_level(logging.WARNING, "dimo_etl"):
-        brought = bring_distances(settings)
+    brought = bring_distances(settings)
     assert list(brought.failed) == [str(LEXUS)]
     assert {said.vehicle_id for said in brought.said} == {str(HONDA)}
-    (line,) = caplog.messages
-    assert line.startswith("DIMO's distances are missing for 1 of 2 vehicles: ")
 
 
-def test_a_listing_that_is_not_to_be_had_is_a_warning(sandbox, settings, tmp_path, caplog):
-    sandbox.faults.answer(403, at="/identity-api")
-    everybody = Settings.from_environment({**sandbox.environ, "DIMO_WAREHOUSE": settings.warehouse})
-    with caplog.at_level(logging.WARNING, "dimo_etl"):
-        assert bring_distances(everybody).said == []
-    (line,) = caplog.messages
-    assert line.startswith("DIMO's distances are not asked for: ")
+def test_what_came_before_a_failure_is_kept(sandbox, settings):
+    sandbox.faults.answer(403, at=f"{ANALYTICS}/vehicle/{LEXUS}/analytics/daily")
+    brought = bring_distances(settings, only=[str(LEXUS)])
+    assert list(brought.failed) == [str(LEXUS)]
+    assert rows(settings, "SELECT vehicle_id, date FROM dimo_distances") == [(str(LEXUS), None)]
 
 
 def test_a_service_without_these_routes_costs_a_line_in_the_log(sandbox, settings, caplog):

@@ -26,8 +26,8 @@ def explained(root: Path) -> Iterator[None]:
     """
     try:
         yield
-    except duckdb.Error as error:
-        message = str(error).splitlines()[0]
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        message = (str(error).splitlines() or [type(error).__name__])[0]
         if _is_about_files(error, message, root):
             file = _named_file(message, root) or _damaged_file(root)
             raise WarehouseError(
@@ -37,10 +37,13 @@ def explained(root: Path) -> Iterator[None]:
         raise QueryError(f"The query cannot be run: {message.rstrip('.!')}.") from error
 
 
-def _is_about_files(error: duckdb.Error, message: str, root: Path) -> bool:
-    # A broken page is reported by the Parquet decoder, as a plain duckdb.Error that does not name the file.
-    return type(error) is duckdb.Error or (
-        isinstance(error, duckdb.IOException | duckdb.InvalidInputException) and str(root) in message
+def _is_about_files(error: Exception, message: str, root: Path) -> bool:
+    # A broken page is reported by the Parquet decoder, as a plain duckdb.Error that does not name the file; while rows
+    # are handed over as Arrow it comes through Arrow, as an OSError.
+    return (
+        type(error) is duckdb.Error
+        or not isinstance(error, duckdb.Error)
+        or (isinstance(error, duckdb.IOException | duckdb.InvalidInputException) and str(root) in message)
     )
 
 
