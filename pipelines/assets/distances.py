@@ -3,7 +3,8 @@
 import dagster as dg
 from pydantic import Field
 
-from dimo_etl.distances import bring_distances
+from dimo_etl.distances import DistancesBrought, bring_distances
+from dimo_etl.errors import RequestRefusedError, ServiceError
 from dimo_etl.warehouse import views
 from pipelines.assets.history import SIGNALS_KEY
 from pipelines.assets.vehicles import vehicles
@@ -46,7 +47,12 @@ def dimo_distances(
     Two requests a vehicle, at most once an hour. Every answer is kept. What is not to be had fails no run.
     """
     with explained(dimo):
-        brought = bring_distances(dimo.settings, only=config.vehicles, refresh=config.refresh)
+        try:
+            brought = bring_distances(dimo.settings, only=config.vehicles, refresh=config.refresh)
+        except (ServiceError, RequestRefusedError) as error:
+            # The run has brought its days; what DIMO says of them can wait for the next run.
+            context.log.warning("DIMO's distances are not asked for: %s", error)
+            brought = DistancesBrought()
     for vehicle_id, error in brought.failed.items():
         context.log.warning("vehicle %s: %s", vehicle_id, error)
     return dg.MaterializeResult(

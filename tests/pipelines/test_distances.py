@@ -8,11 +8,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from dimo_etl.config import Settings
 from dimo_etl.lake.distances import Said, add_said
 from dimo_etl.lake.store import Store
 from dimo_etl.warehouse import Warehouse
 from pipelines.build import build_defs
 from pipelines.command_line import Dagster
+from pipelines.resources import Dimo
 from tests.pipelines.conftest import FLEET, HONDA, LEXUS, Household
 
 MONDAY, WEDNESDAY = date(2025, 6, 9), date(2025, 6, 11)
@@ -73,6 +75,15 @@ def test_a_service_that_refuses_distances_fails_no_run(household: Household) -> 
     result = household.run(MONDAY, only=["dimo_distances"])
     assert result.success
     assert distances(result)["failed"] == 2
+
+
+def test_a_listing_that_is_not_to_be_had_fails_no_run(household: Household) -> None:
+    environ = {name: value for name, value in household.environ.items() if name != "DIMO_VEHICLES"}
+    household.dimo = Dimo(lambda: Settings.from_environment(environ), interactive=True)
+    household.sandbox.faults.answer(403, at="/identity-api")
+    result = household.run(MONDAY, only=["dimo_distances"])
+    assert result.success
+    assert distances(result)["vehicles"] == 0
 
 
 def test_a_second_run_within_the_hour_asks_nothing_unless_told_to(household: Household) -> None:
