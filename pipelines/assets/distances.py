@@ -53,8 +53,8 @@ def dimo_distances(
             # The run has brought its days; what DIMO says of them can wait for the next run.
             context.log.warning("DIMO's distances are not asked for: %s", error)
             brought = DistancesBrought()
-    for vehicle_id, error in brought.failed.items():
-        context.log.warning("vehicle %s: %s", vehicle_id, error)
+    for vehicle_id, failure in brought.failed.items():
+        context.log.warning("vehicle %s: %s", vehicle_id, failure)
     return dg.MaterializeResult(
         metadata={
             "vehicles": len({said.vehicle_id for said in brought.said}),
