@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -184,5 +185,5 @@ def test_days_with_gaps_between_them_are_fetched_and_the_gaps_are_not(bench):
 
 def test_a_fetch_leaves_no_scratch_files(bench):
     bench.fetch([AUTOPI, UNSHARED])
-    [scratch] = bench.store._scratch_home.joinpath(".tmp").iterdir()
+    [scratch] = Path(bench.store.root, ".tmp").iterdir()
     assert [path.name for path in scratch.iterdir()] == ["lock"]
