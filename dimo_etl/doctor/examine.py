@@ -52,7 +52,7 @@ def examine(environ: Mapping[str, str], folder: Path, clock: Callable[[], float]
 def _services(checks: Checks, settings: Settings, services: Services) -> Iterator[Finding]:
     for service in services.all:
         yield checks.make(service.name, lambda service=service: services.reach(service))  # type: ignore[misc]
-    auth, exchange, _, identity = (service.name for service in services.all)
+    auth, exchange, _, identity, *_ = (service.name for service in services.all)
     yield checks.make("clock", services.clock)
     made_here = () if settings.access_token else (auth,)
     yield checks.make("developer token", services.developer_token, needs=("credentials", *made_here))

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 from dimo_etl.api.auth import access_tokens
 from dimo_etl.api.exchange import VehicleTokens
-from dimo_etl.api.messages import AUTH, DEVICE_DATA, IDENTITY, TOKEN_EXCHANGE, Request, Service
+from dimo_etl.api.messages import AUTH, DEVICE_DATA, DEVICES, IDENTITY, TOKEN_EXCHANGE, Request, Service
 from dimo_etl.api.tokens import read_token
 from dimo_etl.api.transport import Transport
 from dimo_etl.config import Settings
@@ -52,8 +52,9 @@ class Services:
 
     @property
     def all(self) -> tuple[Service, ...]:
-        """Those that bringing history needs."""
-        return (AUTH, TOKEN_EXCHANGE, DEVICE_DATA, IDENTITY)
+        """Those that bringing history needs; the listing of devices only for vehicles named by user device id."""
+        by_device = any(not name.isdecimal() for name in self._settings.vehicles)
+        return (AUTH, TOKEN_EXCHANGE, DEVICE_DATA, IDENTITY, *((DEVICES,) if by_device else ()))
 
     def reach(self, service: Service) -> str:
         """How long a service takes to answer.
@@ -155,5 +156,6 @@ def _harmless(service: Service, settings: Settings) -> Request:
         AUTH: f"{settings.auth_url}/keys",
         TOKEN_EXCHANGE: f"{settings.token_exchange_url}/",
         DEVICE_DATA: f"{settings.device_data_url}/",
+        DEVICES: f"{settings.devices_url}/",
     }[service]
     return Request(service, about, "GET", url)

@@ -145,6 +145,13 @@ def test_a_service_that_is_not_there_is_red_and_what_needs_it_is_skipped(patient
     assert found["clock"].verdict is Verdict.OK
 
 
+def test_the_listing_of_devices_is_looked_at_where_a_device_is_named(patient, sandbox):
+    device = sandbox.fleet.vehicles[0].user_device_id
+    assert "devices API" not in patient.examined()
+    assert patient.examined(DIMO_VEHICLES=device)["devices API"].verdict is Verdict.OK
+    assert patient.examined(DIMO_VEHICLES=device, DIMO_DEVICES_URL=NOWHERE)["devices API"].verdict is Verdict.FAIL
+
+
 def test_a_service_in_trouble_is_red(patient, sandbox):
     sandbox.faults.answer(503, at="/device-data-api")
     assert "answered 503" in failed(patient.examined(), "device data API")
