@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import jwt
@@ -40,7 +41,9 @@ class Issuer:
     def issue(self, claims: Claims) -> str:
         """A token with the claims, `iss`, `iat` and `exp`."""
         now = int(self._clock())
-        payload = {"iss": self._issuer, **claims, "iat": now, "exp": now + self.lifetime_s}
+        # A token of its own each time, also within a second: the answers cached for another are not for this one.
+        own = {"iat": now, "exp": now + self.lifetime_s, "jti": secrets.token_hex(8)}
+        payload = {"iss": self._issuer, **claims, **own}
         return jwt.encode(payload, self._key, algorithm="RS256", headers={"kid": self._kid})
 
     def verify(self, token: str) -> Claims:
