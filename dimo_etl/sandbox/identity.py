@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
-from pathlib import Path
 
-import orjson
-from graphql import GraphQLError, GraphQLResolveInfo, build_schema, execute_sync, parse, validate
+from graphql import GraphQLError, GraphQLResolveInfo
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from dimo_etl.sandbox.exchange import asset_did
 from dimo_etl.sandbox.fleet import Fleet
+from dimo_etl.sandbox.graphql import GraphQLService
 from dimo_etl.sandbox.nodes import Node, privileged_addresses, vehicle_node
 from dimo_etl.sandbox.vehicles import SimVehicle
 
@@ -30,39 +28,14 @@ class Identity:
             fleet: the vehicles, shared with the licence or not.
         """
         self._fleet = fleet
-        self._schema = build_schema(Path(__file__).with_name("identity.graphql").read_text(encoding="utf-8"))
+        self._graphql = GraphQLService("identity")
 
     def routes(self) -> list[Route]:
         """Where the service answers, below its base."""
         return [Route("/query", self._query, methods=["GET", "POST"])]
 
     async def _query(self, request: Request) -> Response:
-        given = _decoded(await request.body()) if request.method == "POST" else dict(request.query_params)
-        if not isinstance(given, dict):
-            return _errors(400, GraphQLError("json request body could not be decoded"))
-        variables = given.get("variables")
-        if isinstance(variables, str):
-            variables = _decoded(variables.encode())
-        return self._execute(str(given.get("query") or ""), variables, given.get("operationName"))
-
-    def _execute(self, query: str, variables: object, operation: object) -> Response:
-        try:
-            document = parse(query)
-        except GraphQLError as error:
-            return _errors(422, _coded(error, "GRAPHQL_PARSE_FAILED"))
-        if problems := validate(self._schema, document):
-            return _errors(422, *(_coded(problem, "GRAPHQL_VALIDATION_FAILED") for problem in problems))
-        root: dict[str, Callable[..., object]] = {"vehicle": self._vehicle, "vehicles": self._vehicles}
-        result = execute_sync(
-            self._schema,
-            document,
-            root,
-            variable_values=variables if isinstance(variables, dict) else None,
-            operation_name=operation if isinstance(operation, str) else None,
-        )
-        if result.errors and result.data is None and not any(error.path for error in result.errors):
-            return _errors(422, *(_coded(error, "GRAPHQL_VALIDATION_FAILED") for error in result.errors))
-        return JSONResponse(result.formatted)
+        return await self._graphql.answer(request, {"vehicle": self._vehicle, "vehicles": self._vehicles})
 
     # The resolvers' arguments have the names of the schema.
     def _vehicle(
@@ -115,13 +88,6 @@ def cursor(token_id: int) -> str:
     return base64.b64encode(str(token_id).encode()).decode()
 
 
-def _decoded(body: bytes) -> object:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-
-
 def _token_of(text: str) -> int:
     try:
         return int(base64.b64decode(text, validate=True))
@@ -160,12 +126,3 @@ def _passes(vehicle: SimVehicle, wanted: dict[str, object]) -> bool:
         elif held.get(name) != text:
             return False
     return True
-
-
-def _coded(error: GraphQLError, code: str) -> GraphQLError:
-    error.extensions = {"code": code}
-    return error
-
-
-def _errors(status: int, *errors: GraphQLError) -> Response:
-    return JSONResponse({"errors": [error.formatted for error in errors], "data": None}, status)
