@@ -1,6 +1,6 @@
 """The services in one application, each below the prefix that the sandbox environment's addresses name.
 
-Left free: `/fetch-api` and `/telemetry-api`.
+Left free: `/fetch-api`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dimo_etl.sandbox.devices import Devices
 from dimo_etl.sandbox.exchange import Exchange
 from dimo_etl.sandbox.front import Front, RequestLog
 from dimo_etl.sandbox.identity import Identity
+from dimo_etl.sandbox.telemetry import Telemetry
 from dimo_etl.sandbox.tokens import DEVELOPER_LIFETIME_S, Issuer
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def build_app(
             Mount("/devices-api", routes=Devices(fleet, callers).routes()),
             Mount("/exports", routes=exports.routes()),
             Mount("/identity-api", routes=Identity(fleet).routes()),
+            Mount("/telemetry-api", routes=Telemetry(fleet, faults, vehicles).routes()),
         ]
     )
     return Front(services, faults, requests)

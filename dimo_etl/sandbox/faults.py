@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from threading import Lock
 from typing import Literal
 
@@ -47,8 +47,13 @@ class SearchFault:
 
 @dataclass
 class Faults:
-    """The faults still to come. Every method may be called from any thread."""
+    """The faults still to come. Every method may be called from any thread.
 
+    Attributes:
+        telemetry_span: the longest window of signals that does not exceed the execution time; None for any.
+    """
+
+    telemetry_span: timedelta | None = None
     _http: list[HttpFault] = field(default_factory=list)
     _search: list[SearchFault] = field(default_factory=list)
     _broken_days: set[tuple[int, date]] = field(default_factory=set)
@@ -102,6 +107,7 @@ class Faults:
             self._http.clear()
             self._search.clear()
             self._broken_days.clear()
+            self.telemetry_span = None
 
     @property
     def pending(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NON_LOCATION_HISTORY, CURRENT_LOCATION, LOCATION_HISTORY = 1, 3, 4
+NON_LOCATION_HISTORY, CURRENT_LOCATION, LOCATION_HISTORY, APPROXIMATE_LOCATION = 1, 3, 4, 8
 NAMES = {
     1: "privilege:GetNonLocationHistory",
     2: "privilege:ExecuteCommands",

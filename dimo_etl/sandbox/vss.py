@@ -1,0 +1,134 @@
+"""What a status document says in the telemetry service's own names and units (DIMO's conversion to VSS).
+
+Ratios become percent, kilowatts watts, truths 0 or 1; an odometer of more than 999,999 is taken as metres. A name the
+service does not know, and a null, is no signal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeAlias
+
+from dimo_etl.sandbox.document import Json, JsonObject
+from dimo_etl.timestamps import to_us
+
+Place: TypeAlias = dict[str, float]
+Value: TypeAlias = float | str | Place
+POSITION = "currentLocationCoordinates"
+ODOMETER = "powertrainTransmissionTravelledDistance"
+_METRES_FROM = 999_999
+_OIL_CLASSES = ((0.25, "CRITICALLY_LOW"), (0.5, "LOW"), (0.75, "NORMAL"), (0.99, "HIGH"))
+
+
+class Measurement(NamedTuple):
+    """One value of one signal; `us` is when it was measured, microseconds since the epoch."""
+
+    us: int
+    name: str
+    value: Value
+
+
+def _same(value: float) -> Value:
+    return float(value)
+
+
+def _times(factor: float) -> Callable[[float], Value]:
+    return lambda value: value * factor
+
+
+def _kilometres(value: float) -> Value:
+    return float(round(value / 1000)) if value > _METRES_FROM else float(value)
+
+
+def _oil_class(ratio: float) -> Value:
+    return next((name for bound, name in _OIL_CLASSES if ratio < bound), "CRITICALLY_HIGH")
+
+
+_PERCENT = _times(100)
+_SIGNALS: dict[str, tuple[tuple[str, Callable[[float], Value]], ...]] = {
+    "altitude": (("currentLocationAltitude", _same),),
+    "ambientTemp": (("exteriorAirTemperature", _same),),
+    "batteryCapacity": (("powertrainTractionBatteryGrossCapacity", _same),),
+    "batteryVoltage": (("lowVoltageBatteryCurrentVoltage", _same),),
+    "charger.power": (("powertrainTractionBatteryCurrentPower", _times(1000)),),
+    "chargeLimit": (("powertrainTractionBatteryChargingChargeLimit", _PERCENT),),
+    "charging": (("powertrainTractionBatteryChargingIsCharging", _same),),
+    "coolantTemp": (("powertrainCombustionEngineECT", _same),),
+    "engineLoad": (("obdEngineLoad", _PERCENT),),
+    "engineSpeed": (("powertrainCombustionEngineSpeed", _same),),
+    "fuelPercentRemaining": (("powertrainFuelSystemRelativeLevel", _PERCENT),),
+    "intakeTemp": (("obdIntakeTemp", _same),),
+    "longTermFuelTrim1": (("obdLongTermFuelTrim1", _same),),
+    "maf": (("powertrainCombustionEngineMAF", _same),),
+    "odometer": ((ODOMETER, _kilometres),),
+    "oil": (
+        ("powertrainCombustionEngineEngineOilLevel", _oil_class),
+        ("powertrainCombustionEngineEngineOilRelativeLevel", _PERCENT),
+    ),
+    "range": (("powertrainRange", _same),),
+    "rpm": (("powertrainCombustionEngineSpeed", _same),),
+    "runTime": (("obdRunTime", _same),),
+    "soc": (("powertrainTractionBatteryStateOfChargeCurrent", _PERCENT),),
+    "speed": (("speed", _same),),
+    "throttlePosition": (("powertrainCombustionEngineTPS", _PERCENT),),
+    "tires.backLeft": (("chassisAxleRow2WheelLeftTirePressure", _same),),
+    "tires.backRight": (("chassisAxleRow2WheelRightTirePressure", _same),),
+    "tires.frontLeft": (("chassisAxleRow1WheelLeftTirePressure", _same),),
+    "tires.frontRight": (("chassisAxleRow1WheelRightTirePressure", _same),),
+}
+# A v2 device sends these in percent already.
+_V2_SIGNALS = _SIGNALS | {
+    name: tuple((signal, _same) for signal, _ in _SIGNALS[name])
+    for name in ("engineLoad", "fuelPercentRemaining", "soc", "throttlePosition")
+}
+
+
+def measurements(data: JsonObject) -> Iterator[Measurement]:
+    """Every signal of a document's data, each with its own time where it has one."""
+    vehicle = data.get("vehicle")
+    if isinstance(vehicle, dict):
+        yield from _of_v2(vehicle.get("signals"))
+        return
+    us = to_us(data.get("timestamp"))
+    if us is None:
+        return
+    yield from _position(us, data)
+    for name, value in _leaves(data):
+        yield from _converted(us, name, value, _SIGNALS)
+
+
+def _of_v2(signals: Json) -> Iterator[Measurement]:
+    found = (
+        {str(one["name"]): one for one in signals or () if isinstance(one, dict)} if isinstance(signals, list) else {}
+    )
+    values: JsonObject = {name: one["value"] for name, one in found.items()}
+    if "latitude" in found and (us := to_us(found["latitude"]["timestamp"])) is not None:
+        yield from _position(us, values)
+    for name, one in found.items():
+        if (us := to_us(one["timestamp"])) is not None:
+            yield from _converted(us, name, one["value"], _V2_SIGNALS)
+
+
+def _converted(
+    us: int, name: str, value: Json, signals: dict[str, tuple[tuple[str, Callable[[float], Value]], ...]]
+) -> Iterator[Measurement]:
+    if name == "obdDTCList" and isinstance(value, str):
+        yield Measurement(us, name, value)
+    if isinstance(value, bool | int | float):
+        for signal, convert in signals.get(name, ()):
+            yield Measurement(us, signal, convert(value))
+
+
+def _position(us: int, data: JsonObject) -> Iterator[Measurement]:
+    latitude, longitude, hdop = data.get("latitude"), data.get("longitude"), data.get("hdop")
+    if isinstance(latitude, int | float) and isinstance(longitude, int | float):
+        dilution = float(hdop) if isinstance(hdop, int | float) else 0.0
+        yield Measurement(us, POSITION, {"latitude": latitude, "longitude": longitude, "hdop": dilution})
+
+
+def _leaves(data: JsonObject) -> Iterator[tuple[str, Json]]:
+    for name, value in data.items():
+        if isinstance(value, dict) and name in ("tires", "charger"):
+            yield from ((f"{name}.{inner}", leaf) for inner, leaf in value.items())
+        else:
+            yield name, value
