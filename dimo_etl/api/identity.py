@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
-from dimo_etl.api.decode import decoded
-from dimo_etl.api.messages import IDENTITY, HttpRefusedError, Request, Response, UnusableResponseError
+from dimo_etl.api.graphql import query_request, read_reply
+from dimo_etl.api.messages import IDENTITY, HttpRefusedError, Response
 from dimo_etl.api.text import printable
 from dimo_etl.errors import ConfigError, RequestRefusedError, ServiceError
 from dimo_etl.model import Vehicle
@@ -34,17 +34,6 @@ _QUERY = """
   }
 }
 """
-# Error codes that say the request is wrong; any other error under a 200 may pass.
-_PERMANENT_CODES = frozenset(
-    {
-        "BAD_REQUEST",
-        "BAD_USER_INPUT",
-        "FORBIDDEN",
-        "GRAPHQL_PARSE_FAILED",
-        "GRAPHQL_VALIDATION_FAILED",
-        "UNAUTHORIZED",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +81,6 @@ class _Page(msgspec.Struct):
 
 class _SharedData(msgspec.Struct):
     vehicles: _Page
-
-
-class _Extensions(msgspec.Struct):
-    code: str | None = None
-
-
-class _Error(msgspec.Struct):
-    message: str
-    extensions: _Extensions | None = None
-
-
-class _Reply(msgspec.Struct):
-    data: msgspec.Raw = msgspec.Raw(b"null")
-    errors: list[_Error] | None = None
 
 
 def shared_vehicles(transport: Transport, settings: Settings) -> list[SharedVehicle]:
@@ -173,14 +148,7 @@ def _holds(sacd: _Sacd) -> bool:
 
 def _asked(transport: Transport, settings: Settings, query: str) -> _SharedData | None:
     """The data of a query; None where the service says NOT_FOUND."""
-    request = Request(
-        service=IDENTITY,
-        about="the shared vehicles",
-        method="POST",
-        url=f"{settings.identity_url}/query",
-        content=msgspec.json.encode({"query": query}),
-        content_type="application/json",
-    )
+    request = query_request(IDENTITY, settings.identity_url, query, about="the shared vehicles")
     try:
         return transport.call(request, _data).value
     except HttpRefusedError as refused:
@@ -188,15 +156,10 @@ def _asked(transport: Transport, settings: Settings, query: str) -> _SharedData 
 
 
 def _data(response: Response) -> _SharedData | None:
-    reply = decoded(response.body, _Reply)
+    reply = read_reply(response)
     if not reply.errors:
-        return decoded(bytes(reply.data), _SharedData)
+        return reply.read(_SharedData)
     error = reply.errors[0]
-    code = error.extensions.code if error.extensions else None
-    if code == "NOT_FOUND":
+    if error.code == "NOT_FOUND":
         return None
-    if code in _PERMANENT_CODES:
-        words = printable(error.message)
-        raise RequestRefusedError(f"The identity API refused the query ({words}); check DIMO_CLIENT_ID.")
-    # GraphQL answers 200 for failures too.
-    raise UnusableResponseError(error.message)
+    raise RequestRefusedError(f"The identity API refused the query ({printable(error.message)}); check DIMO_CLIENT_ID.")
