@@ -47,6 +47,8 @@ HISTORY = Purpose("history", ((1, 3, 4), (1, 4), (1,), (4,)), "non-location or l
 STATUS = Purpose(
     "status", ((1, 3), (1, 4), (1,), (3,), (4,)), "non-location history, current location or location history"
 )
+# 8 shows about where a vehicle was, of use where 4 is not granted.
+SIGNALS = Purpose("signals", ((1, 4), (1, 8), (1,), (4,), (8,)), "non-location or location history")
 DISTANCES = Purpose("distances", ((1,),), "non-location history")
 
 
