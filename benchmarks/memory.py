@@ -17,6 +17,7 @@ from random import Random
 
 from dimo_etl.api.device_data import Draw
 from dimo_etl.api.hits import Hit
+from dimo_etl.history.device_data import DeviceDataSource
 from dimo_etl.history.fetch import Fetcher, Outcome
 from dimo_etl.history.routes import ByTokenId
 from dimo_etl.lake.signals import write_day
@@ -91,9 +92,8 @@ def bring(events: int, root: str) -> None:
     if not events:
         return
     with Store(root) as store:
-        fetcher = Fetcher(
-            store, [ByTokenId(SteadySource(events))], concurrency=4, now=lambda: datetime(2026, 2, 1, tzinfo=UTC)
-        )
+        source = DeviceDataSource([ByTokenId(SteadySource(events))])
+        fetcher = Fetcher(store, source, concurrency=4, now=lambda: datetime(2026, 2, 1, tzinfo=UTC))
         [done] = fetcher.fetch([Vehicle("4711", token_id=4711)], [DAY])
         written = write_day(store, DAY)
     if done.outcome is not Outcome.COMPLETE or written is None or written.rows != 12 * events:

@@ -5,6 +5,7 @@ Each day goes all the way before the batch ends, also when another day fails: wh
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -18,6 +19,7 @@ from dimo_etl.lake.store import Store
 from dimo_etl.lake.unite import remember
 from dimo_etl.lake.vehicles import KnownVehicle, known_vehicles
 
+_log = logging.getLogger("dimo_etl")
 Progress = Callable[[VehicleDay], None]
 
 
@@ -88,12 +90,11 @@ def fetch_days(
         fetched[done.coverage.date].vehicle_days.append(done)
         progress(done)
 
+    _log.info("History comes from the source %s", settings.source)
     with Store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
         vehicles = connection.vehicles(only)
         remember(store, [vehicle for vehicle in vehicles if vehicle.user_device_id], days=days)
-        fetcher = Fetcher(
-            store, connection.history_routes(), concurrency=settings.concurrency, now=lambda: datetime.now(UTC)
-        )
+        fetcher = Fetcher(store, connection.source(), concurrency=settings.concurrency, now=lambda: datetime.now(UTC))
         ended: DimoError | None = None
         try:
             fetcher.fetch(vehicles, days, refresh=refresh, progress=note)

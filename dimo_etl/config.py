@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dimo_etl.errors import ConfigError, InputError
+from dimo_etl.history.sources import SOURCES
 from dimo_etl.model import parse_vehicle_id
 
 ENVIRONMENTS = ("production", "dev", "sandbox")
@@ -28,6 +29,7 @@ _SERVICES = {
     "DIMO_FETCH_URL": "fetch-api",
     "DIMO_TELEMETRY_URL": "telemetry-api",
 }
+_DEFAULT_SOURCE = "device-data"
 # The vehicle NFT contracts, by environment.
 _CONTRACTS = {
     "production": "0xbA5738a18d83D41847dfFbDC6101d37C69c9B0cF",
@@ -74,6 +76,7 @@ class Settings:
         fetch_url, telemetry_url: bases of the GraphQL services, to which `/query` is added.
         contract: the vehicle NFT contract the token exchange is asked about.
         warehouse: absolute folder.
+        source: where history comes from, a name of `history.sources.SOURCES`.
         max_rps: requests a second over all processes of this machine; None for no limit.
         time_zone: the IANA zone whose days DIMO is asked for distances of.
     """
@@ -89,6 +92,7 @@ class Settings:
     contract: str
     warehouse: str
     start_date: date
+    source: str
     client_id: str | None = None
     domain: str | None = None
     api_key: Secret | None = field(default=None, repr=False)
@@ -128,6 +132,7 @@ class Settings:
             contract=_CONTRACTS[environment],
             warehouse=_warehouse(given.get("DIMO_WAREHOUSE", WAREHOUSE)),
             start_date=_date("DIMO_START_DATE", given.get("DIMO_START_DATE", "2020-01-01")),
+            source=source_named(given.get("DIMO_SOURCE", _DEFAULT_SOURCE), "DIMO_SOURCE"),
             client_id=given.get("DIMO_CLIENT_ID"),
             domain=given.get("DIMO_DOMAIN"),
             api_key=Secret(key) if key else None,
@@ -137,6 +142,21 @@ class Settings:
             max_rps=_max_rps(given, environment, urls["DIMO_DEVICE_DATA_URL"]),
             time_zone=_time_zone(given.get("DIMO_TIME_ZONE", "UTC")),
         )
+
+
+def source_named(text: str, where: str) -> str:
+    """A source of history by its name.
+
+    Args:
+        text: the name.
+        where: the variable or option it was given in.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if text not in SOURCES:
+        raise ConfigError(f"{where} is {text!r}; give one of {', '.join(SOURCES)}.")
+    return text
 
 
 def load_environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:

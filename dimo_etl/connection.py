@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 
 from dimo_etl.api.auth import access_tokens
-from dimo_etl.api.device_data import DeviceData
 from dimo_etl.api.distances import Distances
 from dimo_etl.api.exchange import DISTANCES, STATUS, VehicleTokens
 from dimo_etl.api.identity import SharedVehicle, shared_vehicles
@@ -18,7 +17,8 @@ from dimo_etl.api.transport import Transport
 from dimo_etl.api.user_devices import Device, UserDevices
 from dimo_etl.config import Settings
 from dimo_etl.errors import DimoError, InputError
-from dimo_etl.history.routes import ByTokenId, ByUserDeviceId, Route
+from dimo_etl.history.source import Source
+from dimo_etl.history.sources import open_source
 from dimo_etl.lake.vehicles import KnownVehicle, Listing
 from dimo_etl.model import Vehicle
 from dimo_etl.names import Names
@@ -100,14 +100,9 @@ class Connection:
             return vehicles
         return [self._names.with_device(known.get(vehicle.vehicle_id, vehicle)) for vehicle in vehicles]
 
-    def history_routes(self) -> list[Route]:
-        """The ways to a vehicle's history; what `vehicles` learned of privileges saves asking for too many."""
-        access = access_tokens(self.transport, self._settings)
-        tokens = VehicleTokens(self.transport, access, self._settings, granted=self._granted)
-        return [
-            ByTokenId(DeviceData(self.transport, tokens, self._settings)),
-            ByUserDeviceId(UserDevices(self.transport, access, self._settings)),
-        ]
+    def source(self) -> Source:
+        """The source of history; what `vehicles` learned of privileges saves asking for too many."""
+        return open_source(self.transport, self._settings, self._granted)
 
     def distances(self) -> Distances:
         """The distances that DIMO computes."""

@@ -15,10 +15,12 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     Attributes:
         vehicle_id: token id in decimal, or user device id.
         date: the UTC day.
-        origin: `device-data`, `import`, `snapshot`, or several of them joined by `+`.
+        origin: what gave the events, joined by `+`: sources of history, `import`, `snapshot`. Where a source was asked,
+            the first is the one asked last, and the numbers and the proof are its own.
+        by_origin: how many of the distinct events held each of these gave.
         expected_events: distinct events the service says exist; None where nobody said.
-        fetched_events: distinct events held (of those the service counts, where it was asked).
-        imported_events: distinct events held that came from a file and not from the service.
+        fetched_events: distinct events held (of those the source counts, where one was asked).
+        imported_events: distinct events held that came from a file and from no source.
         beyond_history_events: kept ones of these that history cannot give: they hold neither odometer nor latitude, and
             the service does not count them among the expected; filled in when the day is flattened.
         snapshot_events: signals held that a snapshot gave, each an event of its own.
@@ -43,6 +45,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     origin: str
     expected_events: int | None
     fetched_events: int
+    by_origin: dict[str, int] = {}
     imported_events: int = 0
     beyond_history_events: int = 0
     snapshot_events: int = 0

@@ -69,6 +69,12 @@ def test_every_other_variable_is_read():
     assert (settings.concurrency, settings.max_rps) == (16, 0.5)
 
 
+def test_history_comes_from_a_source_that_there_is():
+    assert read(DIMO_SOURCE="device-data").source == "device-data"
+    with pytest.raises(ConfigError, match=r"DIMO_SOURCE is 'divination'; give one of .*device-data"):
+        read(DIMO_SOURCE="divination")
+
+
 def test_an_empty_variable_is_one_that_is_not_set():
     assert read(DIMO_ENVIRONMENT="", DIMO_CONCURRENCY=" ", DIMO_API_KEY="", DIMO_MAX_RPS="") == read()
 

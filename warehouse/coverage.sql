@@ -3,13 +3,15 @@
 -- Columns
 --   vehicle_id          token id in decimal, or user device id
 --   date                UTC day
---   expected_events     distinct events the service says exist; null where nobody said
---   fetched_events      distinct events held, of those the service counts
+--   expected_events     distinct events the source that was asked says exist; null where nobody said
+--   fetched_events      distinct events held, of those it counts
 --   complete            true: proved complete; false: known to be incomplete; null: unknown
 --   requests            history requests spent, retries included
 --   fetched_at          when the record was made, UTC
---   origin              `device-data`, `import`, `snapshot`, or several of them joined by `+`
---   imported_events     distinct events held that came from a file and not from the service
+--   origin              what gave the events, joined by `+`: sources of history, `import`, `snapshot`
+--   asked               the source that was asked last, whose numbers and proof these are; null where none was asked
+--   by_origin           how many distinct events each of these gave
+--   imported_events     distinct events held that came from a file and from no source
 --   beyond_history_events  imported events in `signals` that the service's history cannot give: they hold neither
 --                       odometer nor latitude, so `expected_events` does not count them and only an export has them
 --   snapshot_events     signals in `signals` that only a snapshot gave, each an event of its own
@@ -22,7 +24,8 @@
 --   privileges          the privileges the vehicle token had, by number; empty where the vehicle grants none of use;
 --                       null where no vehicle token was used
 --   unread              what could not be read for want of a privilege: `location` (privilege 4), `everything but
---                       location` (privilege 1), `everything` (neither); null where nothing was held back
+--                       location` (privilege 1), `everything` (neither); null where nothing was held back, as
+--                       with privilege 7
 --   sources             the integrations whose events are kept
 --   first_event_at      the oldest time of a kept event, UTC
 --   last_event_at       the newest time of a kept event, UTC
@@ -39,7 +42,7 @@ WITH footers AS (
 ),
 records AS (
     SELECT unnest(from_json(records, '[{
-        "vehicle_id": "VARCHAR", "date": "DATE", "origin": "VARCHAR",
+        "vehicle_id": "VARCHAR", "date": "DATE", "origin": "VARCHAR", "by_origin": "MAP(VARCHAR, BIGINT)",
         "expected_events": "BIGINT", "fetched_events": "BIGINT", "imported_events": "BIGINT",
         "beyond_history_events": "BIGINT", "snapshot_events": "BIGINT",
         "received_events": "BIGINT", "kept_events": "BIGINT", "duplicate_events": "BIGINT",
@@ -58,6 +61,10 @@ SELECT
     record.requests,
     record.fetched_at,
     record.origin,
+    CASE WHEN split_part(record.origin, '+', 1) NOT IN ('import', 'snapshot')
+        THEN split_part(record.origin, '+', 1)
+    END AS asked,
+    coalesce(record.by_origin, MAP {}) AS by_origin,
     record.imported_events,
     coalesce(record.beyond_history_events, 0) AS beyond_history_events,
     coalesce(record.snapshot_events, 0) AS snapshot_events,
@@ -69,6 +76,7 @@ SELECT
     record.windows,
     record.privileges,
     CASE
+        WHEN list_contains(record.privileges, 7) THEN NULL
         WHEN NOT list_has_any(record.privileges, [1, 4]) THEN 'everything'
         WHEN NOT list_contains(record.privileges, 1) THEN 'everything but location'
         WHEN NOT list_contains(record.privileges, 4) THEN 'location'

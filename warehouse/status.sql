@@ -14,7 +14,7 @@
 --   age_seconds      time since the newest event
 --   unread           what was held back on some day for want of a privilege, as in `coverage`; empty where nothing was
 --   shared_now       as in `vehicles`
---   asked_days       days the service was asked for
+--   asked_days       days a source was asked for
 --   first_asked      the first of them
 --   last_asked       the last of them
 --   quarantined      events that could not be understood; they are in `quarantine`
@@ -28,9 +28,9 @@ WITH days AS (
         count_if(complete IS NULL) AS unknown_days,
         sum(kept_events)::BIGINT AS events,
         list_sort(list(DISTINCT unread) FILTER (unread IS NOT NULL)) AS unread,
-        count_if(contains(origin, 'device-data')) AS asked_days,
-        min(date) FILTER (contains(origin, 'device-data')) AS first_asked,
-        max(date) FILTER (contains(origin, 'device-data')) AS last_asked,
+        count_if(asked IS NOT NULL) AS asked_days,
+        min(date) FILTER (asked IS NOT NULL) AS first_asked,
+        max(date) FILTER (asked IS NOT NULL) AS last_asked,
         sum(quarantined_events)::BIGINT AS quarantined
     FROM coverage
     GROUP BY ALL

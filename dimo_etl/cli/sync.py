@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +12,14 @@ import typer
 from dimo_etl.cli.days import parse_days
 from dimo_etl.cli.progress import Advance, progress
 from dimo_etl.cli.settings import settings
+from dimo_etl.config import source_named
 from dimo_etl.model import parse_vehicle_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
+    from dimo_etl.config import Settings
     from dimo_etl.history.fetch import VehicleDay
     from dimo_etl.model import Vehicle
 
@@ -28,6 +31,7 @@ def sync(
     first: Annotated[str, typer.Option("--from", help="The first UTC day, such as 2026-01-05.")],
     last: Annotated[str, typer.Option("--to", help="The last UTC day, included.")],
     vehicle: Annotated[list[str] | None, typer.Option(help="Only this vehicle; may be given again.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where history comes from, instead of DIMO_SOURCE.")] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask again for days that are already complete.")] = False,
 ) -> None:
     """Bring days of history into the warehouse; vehicle-days already complete are skipped.
@@ -47,6 +51,8 @@ def sync(
     from dimo_etl.orchestrator import orchestrator
 
     chosen = settings()
+    if source is not None:
+        chosen = replace(chosen, source=source_named(source, "--source"))
     days = parse_days(first, last, start=chosen.start_date, now=datetime.now(UTC))
     only = [parse_vehicle_id(text) for text in vehicle or []]
     with Store(chosen.warehouse) as store, Connection(chosen, known_vehicles(store)) as connection:
@@ -54,6 +60,7 @@ def sync(
     if not vehicles:
         typer.echo("No vehicle is shared with this licence; ask an owner to share one, then run this again.", err=True)
         return
+    typer.echo(source_notice(chosen), err=True)
     with progress("vehicle-days", len(vehicles) * len(days)) as advance:
         counter = Counter(advance)
         brought = orchestrator().bring(chosen, days, only=only, refresh=refresh, progress=counter)
@@ -78,6 +85,11 @@ def sync(
         typer.echo(f"Error: {brought.error}", err=True)
     if len(complete) < wanted or brought.error is not None:
         raise typer.Exit(INCOMPLETE if went_through else 1)
+
+
+def source_notice(settings: Settings) -> str:
+    """A line that says where history comes from."""
+    return f"History comes from `{settings.source}`; another source: --source or DIMO_SOURCE."
 
 
 def _open(found: VehicleDay) -> str:

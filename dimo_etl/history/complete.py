@@ -20,6 +20,7 @@ from dimo_etl.api.device_data import Draw
 from dimo_etl.errors import ServiceError
 from dimo_etl.events import read_event
 from dimo_etl.history import cut
+from dimo_etl.history.source import Piece
 from dimo_etl.model import DAY_MS, Event, Window, day_window
 
 # The service answers with at most this many documents; a shorter answer than its total needs is a fault of its own.
@@ -45,25 +46,6 @@ class Reach:
 
     whole_days: bool = False
     advice: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What is known of one window of the tiling.
-
-    Attributes:
-        window: both ends included; a proved window may span days, any other lies in one.
-        events: the distinct documents held, in no order.
-        expected: how many the service says exist; None where it could not be asked.
-        received: documents received, repeated ones counted each time.
-        reason: why the window is not proved; None where it is.
-    """
-
-    window: Window
-    events: tuple[Event, ...]
-    expected: int | None
-    received: int
-    reason: str | None = None
 
 
 _Asked = tuple[Window, Future["Draw | ServiceError"]]

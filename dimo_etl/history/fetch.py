@@ -7,24 +7,20 @@ further request pointless ends a fetch: refused credentials, a warehouse that ca
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 
-from dimo_etl.api.device_data import Draw
 from dimo_etl.breaker import Breaker
 from dimo_etl.coverage import Coverage
-from dimo_etl.errors import DimoError, NothingSharedError, RequestRefusedError, ServiceError, VehicleRefusedError
-from dimo_etl.events import device_of
-from dimo_etl.history.complete import CompleteHistory, Piece
-from dimo_etl.history.routes import Route, route_to
-from dimo_etl.lake.commit import commit_fetch
-from dimo_etl.lake.raw import FROM_SERVICE, RawWriter, find_unit
+from dimo_etl.errors import DimoError, NothingSharedError, RequestRefusedError, VehicleRefusedError
+from dimo_etl.history.source import Piece, Source, Visit
+from dimo_etl.lake.commit import asked_of, commit_fetch
+from dimo_etl.lake.raw import RawWriter, find_unit
 from dimo_etl.lake.store import Store
-from dimo_etl.model import DAY_MS, Event, Vehicle, Window, day_of_us
+from dimo_etl.model import DAY_MS, Event, Vehicle, day_of_us
 
 _log = logging.getLogger("dimo_etl.history")
 
@@ -56,7 +52,7 @@ class Fetcher:
 
     Args:
         store: the warehouse's files.
-        routes: the ways to ask for history, those that can be completed first.
+        source: whose history is brought.
         concurrency: vehicles, and requests, under way at once.
         now: the time, for the records.
 
@@ -64,9 +60,9 @@ class Fetcher:
         user_device_ids: those that the events of a vehicle told, by vehicle id, where it was not known before.
     """
 
-    def __init__(self, store: Store, routes: Sequence[Route], *, concurrency: int, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, source: Source, *, concurrency: int, now: Callable[[], datetime]) -> None:
         self._store = store
-        self._routes = routes
+        self._source = source
         self._concurrency = concurrency
         self._now = now
         self.user_device_ids: dict[str, str] = {}
@@ -82,7 +78,7 @@ class Fetcher:
         """Bring every day of every vehicle that is not yet proved complete.
 
         Args:
-            vehicles: each with a name that one of the routes goes by.
+            vehicles: each with a name that the source goes by.
             days: UTC days in order, gaps allowed.
             refresh: ask again for days that are already complete.
             progress: told of each vehicle-day as it is done, from any thread.
@@ -130,19 +126,16 @@ class Fetcher:
         asked_before = False
         for day in days:
             unit = find_unit(self._store, vehicle.vehicle_id, day)
-            if unit is not None and unit.coverage.complete and not refresh:
+            if unit is not None and not refresh and self._is_proved(unit.coverage):
                 note(unit.coverage, Outcome.ALREADY_COMPLETE)
             else:
                 open_days.append(day)
                 asked_before = asked_before or unit is not None
         for run in _consecutive(open_days):
-            visit = _Visit(vehicle, self._routes, breaker)
-            history = CompleteHistory(
-                visit.ask, requests, ahead=self._concurrency, refresh=refresh or asked_before, reach=visit.reach
-            )
+            visit = Visit(vehicle, requests, ahead=self._concurrency, refresh=refresh or asked_before, breaker=breaker)
             left = list(run)
             try:
-                for coverage in self._committed(visit, run, history.pieces(run)):
+                for coverage in self._committed(visit, run, self._source.pieces(visit, run)):
                     left.remove(coverage.date)
                     note(coverage, _outcome(coverage))
             except (VehicleRefusedError, RequestRefusedError) as error:
@@ -150,23 +143,27 @@ class Fetcher:
                 if isinstance(error, NothingSharedError):
                     visit.privileges = ()
                 for day in left:
-                    note(self._commit(visit, day, _Day(self._store), str(error)), Outcome.REFUSED)
+                    note(self._commit(visit, day, _Day(self._store, self._source.name), str(error)), Outcome.REFUSED)
             if visit.user_device_id is not None:
                 self.user_device_ids[vehicle.vehicle_id] = visit.user_device_id
         return done
 
-    def _committed(self, visit: _Visit, run: Sequence[date], pieces: Iterator[Piece]) -> Iterator[Coverage]:
-        """Commit each day as soon as the pieces, which come in order, have passed it."""
+    def _is_proved(self, coverage: Coverage) -> bool:
+        """Whether a day need not be asked for: a proof is one whoever gave it, unless this source gives more."""
+        return bool(coverage.complete) and asked_of(coverage) not in self._source.supersedes
+
+    def _committed(self, visit: Visit, run: Sequence[date], pieces: Iterator[Piece]) -> Iterator[Coverage]:
+        """Commit each day as soon as the pieces, which come day after day, have left it."""
         under_way: dict[date, _Day] = {}
         try:
             for piece in pieces:
                 first, last = _day(piece.window.start_ms), _day(piece.window.end_ms)
-                for day in sorted(day for day in under_way if day < first):
+                for day in [day for day in under_way if not first <= day <= last]:
                     yield self._commit(visit, day, under_way.pop(day))
                 covered = [first + timedelta(days=n) for n in range((last - first).days + 1)]
                 for day in covered:
                     if day not in under_way:
-                        under_way[day] = _Day(self._store)
+                        under_way[day] = _Day(self._store, self._source.name)
                 for day, events in _by_day(piece, covered).items():
                     under_way[day].add(piece, events)
             for day in run:
@@ -176,12 +173,12 @@ class Fetcher:
             for day_under_way in under_way.values():
                 day_under_way.writer.discard()
 
-    def _commit(self, visit: _Visit, day: date, found: _Day, failure: str | None = None) -> Coverage:
+    def _commit(self, visit: Visit, day: date, found: _Day, failure: str | None = None) -> Coverage:
         reasons = [*found.reasons, *([failure] if failure else [])]
         record = Coverage(
             vehicle_id=visit.vehicle.vehicle_id,
             date=day,
-            origin=FROM_SERVICE,
+            origin=self._source.name,
             expected_events=None if failure else found.expected(),
             fetched_events=0,
             complete=not reasons,
@@ -191,7 +188,7 @@ class Fetcher:
             privileges=visit.privileges,
             fetched_at=self._now(),
         )
-        return commit_fetch(self._store, found.writer, record)
+        return commit_fetch(self._store, found.writer, record, supersedes=self._source.supersedes)
 
 
 def _outcome(coverage: Coverage) -> Outcome:
@@ -203,8 +200,9 @@ def _outcome(coverage: Coverage) -> Outcome:
 class _Day:
     """A vehicle-day under way: its writer, and the sums of its pieces."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, origin: str) -> None:
         self.writer = RawWriter(store)
+        self._origin = origin
         self.windows = 0
         self.reasons: list[str] = []
         self._expected: int | None = 0
@@ -213,7 +211,7 @@ class _Day:
     def add(self, piece: Piece, events: list[Event]) -> None:
         """Take in what a piece holds of this day."""
         repeated = max(0, piece.received - len(piece.events)) if piece.events else 0
-        self.writer.add(sorted(events, key=lambda event: (event.timestamp_us or 0, event.event_id)), FROM_SERVICE)
+        self.writer.add(sorted(events, key=lambda event: (event.timestamp_us or 0, event.event_id)), self._origin)
         self.writer.received += repeated if len(events) == len(piece.events) else 0
         self.windows += 1
         self._documents += len(events)
@@ -228,46 +226,7 @@ class _Day:
         """Distinct events the service says exist: one that lies in two of its indices counts once."""
         if self._expected is None:
             return None
-        return self._expected - (self._documents - self.writer.held[FROM_SERVICE])
-
-
-class _Visit:
-    """Asks for one vehicle's windows, and counts the requests by the day they began with."""
-
-    def __init__(self, vehicle: Vehicle, routes: Sequence[Route], breaker: Breaker) -> None:
-        self.vehicle = vehicle
-        self.privileges: tuple[int, ...] | None = None
-        self.user_device_id: str | None = None
-        self._ask, self.reach = route_to(vehicle, routes)
-        self._breaker = breaker
-        self._lock = threading.Lock()
-        self._requests: dict[date, int] = {}
-
-    def ask(self, window: Window, refresh: bool) -> Draw:
-        """One draw of a window."""
-        self._breaker.check()
-        try:
-            draw = self._ask(window, refresh)
-        except ServiceError as error:
-            self._count(window, error.requests)
-            self._breaker.failed(self.vehicle, error)
-            raise
-        self._breaker.worked()
-        self._count(window, draw.requests)
-        self.privileges = draw.privileges
-        if self.vehicle.user_device_id is None and self.user_device_id is None and draw.hits:
-            self.user_device_id = device_of(draw.hits[0].source)
-        return draw
-
-    def requests_of(self, day: date) -> int:
-        """Requests for windows that began on a day."""
-        with self._lock:
-            return self._requests.get(day, 0)
-
-    def _count(self, window: Window, requests: int) -> None:
-        day = _day(window.start_ms)
-        with self._lock:
-            self._requests[day] = self._requests.get(day, 0) + requests
+        return self._expected - (self._documents - self.writer.held[self._origin])
 
 
 def _by_day(piece: Piece, covered: Sequence[date]) -> dict[date, list[Event]]:

@@ -1,7 +1,4 @@
-"""The routes to a vehicle's history, and which of them is taken: the first that knows the vehicle by a name it has.
-
-A further source of history is one more class here.
-"""
+"""The Device Data API's routes to a vehicle's history, and which is taken: the first that knows it by a name it has."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """What a raw unit becomes when something new is known of its vehicle-day.
 
-Rules: a proved fetch replaces what the service's history gave before, so a day that grew, shrank or changed follows its
-source; events that a file or a snapshot gave stay. An attempt that proved nothing adds what it brought, and never
-replaces a proof by a failure to reach the service. What was read with more privileges never gives way to what is read
-with fewer: a position that is no longer shared was shared once.
+Rules: a proved fetch replaces what the same source gave before, so a day that grew, shrank or changed follows its
+source; events that another source, a file or a snapshot gave stay, and one that comes again is kept as it came last.
+An attempt that proved nothing adds what it brought, and never replaces a proof by a failure to reach the service, nor
+what another source proved. What was read with more privileges never gives way to what is read with fewer: a position
+that is no longer shared was shared once. The record of a day is that of the source named first in its `origin`.
 """
 
 from __future__ import annotations
@@ -13,21 +14,25 @@ from datetime import date, datetime
 import msgspec
 
 from dimo_etl.coverage import Coverage
-from dimo_etl.lake.raw import FROM_FILE, FROM_SERVICE, FROM_SNAPSHOT, RawUnit, RawWriter, events_of, find_unit
+from dimo_etl.lake.raw import FROM_FILE, FROM_SNAPSHOT, RawUnit, RawWriter, events_of, find_unit
 from dimo_etl.lake.repeats import new_signals
 from dimo_etl.lake.store import Store
 from dimo_etl.model import Event
 
 _SHOWING = frozenset({1, 4})
+_RAW_DATA = 7
 
 
-def commit_fetch(store: Store, writer: RawWriter, coverage: Coverage) -> Coverage:
+def commit_fetch(
+    store: Store, writer: RawWriter, coverage: Coverage, *, supersedes: frozenset[str] = frozenset()
+) -> Coverage:
     """Publish a fetched vehicle-day, merged with what is held of it.
 
     Args:
         store: the warehouse's files.
-        writer: the documents the service gave, already added.
-        coverage: what the fetch found; the numbers of events are filled in here.
+        writer: the documents the source gave, already added.
+        coverage: what the fetch found, its `origin` the source; the numbers of events are filled in here.
+        supersedes: the sources whose proof gives way also to an attempt of this one that proved nothing.
 
     Returns:
         The record of this fetch; it is also what the unit holds, unless an earlier proof was kept instead.
@@ -35,44 +40,50 @@ def commit_fetch(store: Store, writer: RawWriter, coverage: Coverage) -> Coverag
     with store.lock(f"raw-{coverage.date}"):
         held = find_unit(store, coverage.vehicle_id, coverage.date)
         if held is not None:
-            if held.coverage.complete and not coverage.complete and coverage.expected_events is None:
-                writer.discard()
-                return coverage
+            if held.coverage.complete and not coverage.complete:
+                gives_way = asked_of(held.coverage) in (coverage.origin, *supersedes)
+                if coverage.expected_events is None or not gives_way:
+                    writer.discard()
+                    return coverage
             if held.coverage.fetched_events and _read(held.coverage) - _read(coverage):
                 writer.discard()
                 return _kept_fuller(store, held, coverage)
             for origin, events in events_of(store, held):
-                if origin != FROM_SERVICE or not coverage.complete:
+                if origin != coverage.origin or not coverage.complete:
                     writer.keep(events, origin)
-        record = counted(coverage, writer, fetched=writer.held[FROM_SERVICE])
+        record = counted(coverage, writer, fetched=writer.held[coverage.origin])
         writer.replace(record)
     return record
 
 
 def _read(coverage: Coverage) -> frozenset[int]:
-    """What the history in a unit was read with: privilege 1 shows all but the location, 4 the location."""
-    if not was_asked(coverage):
+    """What the history in a unit was read with: privilege 1 shows all but the location, 4 the location, 7 both."""
+    if asked_of(coverage) is None:
         return frozenset()
     # Without a vehicle token it is the owner's own account that asks, and it sees everything.
-    return _SHOWING if coverage.privileges is None else _SHOWING.intersection(coverage.privileges)
+    if coverage.privileges is None or _RAW_DATA in coverage.privileges:
+        return _SHOWING
+    return _SHOWING.intersection(coverage.privileges)
 
 
 def _kept_fuller(store: Store, held: RawUnit, coverage: Coverage) -> Coverage:
     """Keep a unit that shows more than what came now, and say so where the service has more events than it holds."""
     record = held.coverage
     expected = coverage.expected_events
+    lost = " and ".join(map(str, sorted(_read(record) - _read(coverage))))
+    why = f"what is held was read with privilege {lost}, which is not granted now; ask the owner to grant it again"
+    if asked_of(record) != coverage.origin:
+        return msgspec.structs.replace(coverage, complete=False, reason=coverage.reason or why)
     if record.complete and expected is not None and expected <= record.fetched_events:
         return msgspec.structs.replace(record, requests=coverage.requests, fetched_at=coverage.fetched_at)
     writer = RawWriter(store)
     for origin, events in events_of(store, held):
         writer.keep(events, origin)
     writer.received = record.received_events
-    lost = " and ".join(map(str, sorted(_read(record) - _read(coverage))))
-    why = f"what is held was read with privilege {lost}, which is not granted now; ask the owner to grant it again"
     told = msgspec.structs.replace(
         coverage, complete=False, reason=coverage.reason or why, privileges=record.privileges, windows=record.windows
     )
-    kept = counted(told, writer, fetched=writer.held[FROM_SERVICE])
+    kept = counted(told, writer, fetched=writer.held[coverage.origin])
     writer.replace(kept)
     return kept
 
@@ -157,28 +168,32 @@ def commit_snapshot(store: Store, vehicle_id: str, day: date, signals: list[Even
 def _merged_claim(held: RawUnit | None, claim: Coverage, now: datetime) -> Coverage:
     if held is None:
         return claim
-    if not was_asked(held.coverage):
+    if asked_of(held.coverage) is None:
         return msgspec.structs.replace(
             claim, expected_events=claim.expected_events or held.coverage.expected_events, fetched_at=now
         )
     return held.coverage
 
 
-def was_asked(coverage: Coverage) -> bool:
-    """Whether the service was asked for the history of the day."""
-    return FROM_SERVICE in coverage.origin.split("+")
+def asked_of(coverage: Coverage) -> str | None:
+    """The source that was asked for the history of the day, and whose numbers the record has; None where none was."""
+    first = coverage.origin.split("+")[0]
+    return None if first in (FROM_FILE, FROM_SNAPSHOT) else first
 
 
 def counted(coverage: Coverage, writer: RawWriter, fetched: int | None) -> Coverage:
     """The record with the numbers of what the unit holds; quarantine is counted when the day is flattened."""
-    asked = was_asked(coverage)
-    origins = [FROM_SERVICE] * asked + [name for name in (FROM_FILE, FROM_SNAPSHOT) if writer.held[name]]
+    asked = asked_of(coverage)
+    held = {origin: count for origin, count in sorted(writer.held.items()) if count}
+    others = sorted(held.keys() - {FROM_FILE, FROM_SNAPSHOT, asked})
+    rest = [*others, *(origin for origin in (FROM_FILE, FROM_SNAPSHOT) if origin in held)]
     if fetched is None:
         fetched = coverage.fetched_events if asked else writer.held[FROM_FILE]
-    distinct = sum(writer.held.values())
+    distinct = sum(held.values())
     return msgspec.structs.replace(
         coverage,
-        origin="+".join(origins),
+        origin="+".join([asked, *rest] if asked else rest),
+        by_origin=held,
         fetched_events=fetched,
         imported_events=writer.held[FROM_FILE],
         snapshot_events=writer.held[FROM_SNAPSHOT],

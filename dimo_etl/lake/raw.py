@@ -25,7 +25,8 @@ from dimo_etl.lake.store import Store
 from dimo_etl.model import Event
 from dimo_etl.schema import COVERAGE_KEY, INSTANT
 
-FROM_SERVICE, FROM_FILE, FROM_SNAPSHOT = "device-data", "import", "snapshot"
+# What gave an event that no source of history did; any other origin is the name of a source.
+FROM_FILE, FROM_SNAPSHOT = "import", "snapshot"
 _DIGEST_KEY = b"dimo_etl.digest"
 _SCHEMA = pa.schema(
     [

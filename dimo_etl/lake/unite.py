@@ -13,8 +13,8 @@ from datetime import date
 import msgspec
 
 from dimo_etl.lake import layout
-from dimo_etl.lake.commit import counted, was_asked
-from dimo_etl.lake.raw import FROM_SERVICE, RawUnit, RawWriter, days_held, events_of, find_unit, units_of
+from dimo_etl.lake.commit import asked_of, counted
+from dimo_etl.lake.raw import RawUnit, RawWriter, days_held, events_of, find_unit, units_of
 from dimo_etl.lake.signals import write_units
 from dimo_etl.lake.store import Store
 from dimo_etl.lake.vehicles import Listing, add_vehicles, known_vehicles
@@ -82,6 +82,7 @@ def _merge(store: Store, old: RawUnit, vehicle_id: str, day: date) -> None:
     units = [old] if new is None else sorted((new, old), key=_proof, reverse=True)
     best, *rest = units
     record = best.coverage
+    asked = asked_of(record)
     writer = RawWriter(store)
     try:
         for origin, events in events_of(store, best):
@@ -90,7 +91,7 @@ def _merge(store: Store, old: RawUnit, vehicle_id: str, day: date) -> None:
         for unit in rest:
             received, requests = received + unit.coverage.received_events, requests + unit.coverage.requests
             for origin, events in events_of(store, unit):
-                if origin == FROM_SERVICE and record.complete:
+                if origin == asked and record.complete:
                     # As with a proved fetch: what the service does not count any more gives way.
                     received -= len(events)
                 else:
@@ -99,10 +100,10 @@ def _merge(store: Store, old: RawUnit, vehicle_id: str, day: date) -> None:
     except BaseException:
         writer.discard()
         raise
-    fetched = writer.held[FROM_SERVICE] if was_asked(record) else None
+    fetched = None if asked is None else writer.held[asked]
     record = msgspec.structs.replace(record, vehicle_id=vehicle_id, requests=requests)
     writer.replace(counted(record, writer, fetched=fetched))
 
 
 def _proof(unit: RawUnit) -> tuple[bool, bool]:
-    return bool(unit.coverage.complete), was_asked(unit.coverage)
+    return bool(unit.coverage.complete), asked_of(unit.coverage) is not None

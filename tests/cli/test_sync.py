@@ -16,6 +16,7 @@ from tests.cli.conftest import User
 
 DAY = ("--from", "2026-01-05", "--to", "2026-01-05")
 LEXUS, HONDA = 5023, 7345
+NOTICE = r"History comes from `device-data`; another source: --source or DIMO_SOURCE\.\n"
 # Tokens are JSON Web Tokens, which begin like this; the key of the sandbox's licence is 32 equal bytes.
 SECRETS = (SANDBOX_LICENCE["DIMO_API_KEY"].removeprefix("0x").encode(), b"eyJ")
 
@@ -65,17 +66,27 @@ def test_a_wrong_key_ends_with_1_and_one_sentence_that_does_not_repeat_it(user):
     canary = "c0ffee" * 10 + "beef"
     told = user.run("sync", *DAY, DIMO_API_KEY=f"0x{canary}")
     assert told.returncode == 1
-    assert re.fullmatch(r"Error: The authentication service refused .*; give in DIMO_API_KEY .*\.\n", told.stderr)
+    assert re.fullmatch(
+        NOTICE + r"Error: The authentication service refused .*; give in DIMO_API_KEY .*\.\n", told.stderr
+    )
     files = [path for path in user.folder.rglob("*") if path.is_file()]
     for text in (told.stdout.encode(), told.stderr.encode(), *(path.read_bytes() for path in files)):
         assert canary.encode() not in text
+
+
+def test_a_source_that_there_is_none_of_ends_with_1_and_names_those_there_are(user):
+    told = user.run("sync", *DAY, "--source", "divination")
+    assert told.returncode == 1
+    assert re.fullmatch(r"Error: --source is 'divination'; give one of .*device-data.*\.\n", told.stderr)
 
 
 def test_a_warehouse_that_cannot_be_written_ends_with_1_and_one_sentence(user):
     (user.folder / "file").write_bytes(b"")
     told = user.run("sync", *DAY, "--vehicle", LEXUS, DIMO_WAREHOUSE=str(user.folder / "file" / "lake"))
     assert told.returncode == 1
-    assert re.fullmatch(r"Error: Cannot .* the warehouse .*; make room or allow writing there.*\.\n", told.stderr)
+    assert re.fullmatch(
+        NOTICE + r"Error: Cannot .* the warehouse .*; make room or allow writing there.*\.\n", told.stderr
+    )
 
 
 def test_a_sync_that_is_killed_midway_is_finished_by_the_next(user, sandbox):

@@ -32,7 +32,7 @@ def sync(settings: Settings, days: list[date]) -> None:
     with Connection(settings) as connection, Store(settings.warehouse) as store:
         vehicles = connection.vehicles()
         add_vehicles(store, vehicles)
-        fetcher = Fetcher(store, connection.history_routes(), concurrency=1, now=lambda: NOW)
+        fetcher = Fetcher(store, connection.source(), concurrency=1, now=lambda: NOW)
         for day in days:
             fetcher.fetch(vehicles, [day])
             write_day(store, day)

@@ -16,6 +16,7 @@ from dimo_etl.api.exchange import VehicleTokens
 from dimo_etl.api.transport import Transport
 from dimo_etl.api.user_devices import UserDevices
 from dimo_etl.config import Settings
+from dimo_etl.history.device_data import DeviceDataSource
 from dimo_etl.history.fetch import Fetcher, VehicleDay
 from dimo_etl.history.routes import ByTokenId, ByUserDeviceId
 from dimo_etl.lake.raw import events_of, find_unit
@@ -57,7 +58,7 @@ class Bench:
                 ByTokenId(DeviceData(transport, tokens, settings)),
                 ByUserDeviceId(UserDevices(transport, access, settings)),
             ]
-            fetcher = Fetcher(self.store, routes, concurrency=4, now=lambda: now)
+            fetcher = Fetcher(self.store, DeviceDataSource(routes), concurrency=4, now=lambda: now)
             done = fetcher.fetch(vehicles or self.vehicles, days, refresh=refresh, progress=progress)
         return {(one.coverage.vehicle_id, one.coverage.date): one for one in done}
 

@@ -342,7 +342,7 @@ def fetch(lake, sandbox):
     settings = Settings.from_environment(sandbox.environ | {"DIMO_WAREHOUSE": str(lake.folder)})
     with Connection(settings) as connection:
         vehicles = [vehicle for vehicle in connection.vehicles() if vehicle.token_id == SMARTCAR]
-        fetcher = Fetcher(lake.store, connection.history_routes(), concurrency=2, now=lambda: NOW)
+        fetcher = Fetcher(lake.store, connection.source(), concurrency=2, now=lambda: NOW)
         (done,) = fetcher.fetch(vehicles, [DAY], refresh=True)
     return done.coverage
 

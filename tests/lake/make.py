@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
+import msgspec
 import orjson
 import pyarrow.parquet as pq
 
@@ -13,11 +14,12 @@ from dimo_etl.coverage import Coverage
 from dimo_etl.events import read_event
 from dimo_etl.lake import layout
 from dimo_etl.lake.commit import commit_fetch, commit_import
-from dimo_etl.lake.raw import FROM_FILE, FROM_SERVICE, RawWriter, events_of, find_unit
+from dimo_etl.lake.raw import FROM_FILE, RawWriter, events_of, find_unit
 from dimo_etl.lake.store import Store
 from dimo_etl.model import Event, day_window
 
 DAY = date(2026, 1, 5)
+DEVICE_DATA = "device-data"
 START_US = day_window(DAY).start_ms * 1000
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 LATER = datetime(2026, 2, 2, tzinfo=UTC)
@@ -40,16 +42,19 @@ def events(count: int, first: int = 0) -> list[Event]:
 
 
 def record(vehicle_id: str = "4711", **known: object) -> Coverage:
-    fields: dict = {"vehicle_id": vehicle_id, "date": DAY, "origin": FROM_SERVICE, "expected_events": 0}
+    fields: dict = {"vehicle_id": vehicle_id, "date": DAY, "origin": DEVICE_DATA, "expected_events": 0}
     return Coverage(**(fields | {"fetched_events": 0, "complete": True, "fetched_at": NOW} | known))
 
 
 def fetched(store: Store, given: Iterable[Event], vehicle_id: str = "4711", **known: object) -> Coverage:
-    """Commit what a fetch brought; proved, unless told otherwise."""
+    """Commit what a fetch brought; proved, and by the Device Data API, unless told otherwise."""
+    supersedes = known.pop("supersedes", frozenset())
+    told = record(vehicle_id, **known)
     writer = RawWriter(store)
-    writer.add(given, FROM_SERVICE)
-    known = {"expected_events": writer.held[FROM_SERVICE]} | known
-    return commit_fetch(store, writer, record(vehicle_id, **known))
+    writer.add(given, told.origin)
+    if "expected_events" not in known:
+        told = msgspec.structs.replace(told, expected_events=writer.held[told.origin])
+    return commit_fetch(store, writer, told, supersedes=supersedes)
 
 
 def imported(store: Store, given: Iterable[Event], vehicle_id: str = "4711", **known: object) -> tuple[Coverage, int]:

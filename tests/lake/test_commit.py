@@ -186,6 +186,66 @@ def test_a_day_proved_empty_after_an_import_says_that_it_holds_both(store):
     assert record.origin == "device-data+import"
 
 
+def other(store, given, **known):
+    """Commit what another source brought."""
+    return fetched(store, given, **({"origin": "fetch"} | known))
+
+
+def origins(store) -> dict[str, str]:
+    unit = find_unit(store, "4711", DAY)
+    return {one.event_id: origin for origin, batch in events_of(store, unit) for one in batch}
+
+
+def test_what_two_sources_gave_is_held_once_and_the_record_says_which_gave_what(store):
+    fetched(store, events(3))
+    record = other(store, events(3, first=2))
+    assert held(store) == ids(events(5))
+    assert (record.origin, record.by_origin) == ("fetch+device-data", {"device-data": 2, "fetch": 3})
+    assert (record.complete, record.expected_events, record.fetched_events, record.kept_events) == (True, 3, 3, 5)
+    assert unit_record(store) == record
+
+
+def test_a_proof_replaces_what_its_own_source_gave_and_not_what_another_did(store):
+    fetched(store, events(2))
+    other(store, events(4, first=2))
+    other(store, events(1, first=5))
+    assert origins(store) == dict.fromkeys(ids(events(2)), "device-data") | {"event-000005": "fetch"}
+
+
+def test_an_attempt_that_proved_nothing_leaves_what_another_source_proved(store):
+    proof = fetched(store, events(5))
+    told = other(store, events(2, first=4), complete=False, expected_events=9, reason="9 are said to exist")
+    assert told.reason == "9 are said to exist"
+    assert unit_record(store) == proof
+    assert held(store) == ids(events(5))
+
+
+def test_a_source_that_gives_more_takes_the_day_over_even_unproved_and_loses_nothing(store):
+    fetched(store, events(2), origin="telemetry")
+    more = {"complete": False, "supersedes": frozenset({"telemetry"}), "reason": "one second is full"}
+    record = other(store, events(3, first=1), expected_events=9, **more)
+    assert held(store) == ids(events(4))
+    assert (record.origin, record.complete, record.fetched_events) == ("fetch+telemetry", False, 3)
+    assert other(store, [], expected_events=None, **more).complete is False
+    assert held(store) == ids(events(4))
+
+
+def test_a_source_that_gives_more_but_cannot_be_reached_leaves_the_proof(store):
+    proof = fetched(store, events(2), origin="telemetry")
+    other(store, [], complete=False, expected_events=None, supersedes=frozenset({"telemetry"}), reason="no answer")
+    assert unit_record(store) == proof
+
+
+def test_another_source_that_may_show_less_leaves_what_was_read_with_more(store):
+    proof = other(store, [placed(1), placed(2)], privileges=(7,))
+    record = fetched(store, [event(1), event(2)], privileges=(1,))
+    assert unit_record(store) == proof
+    assert (record.complete, record.reason) == (
+        False,
+        "what is held was read with privilege 4, which is not granted now; ask the owner to grant it again",
+    )
+
+
 steps = st.lists(
     st.tuples(st.sampled_from(["proved", "incomplete", "unanswered", "file"]), st.integers(0, 12), st.integers(0, 6)),
     min_size=1,

@@ -11,9 +11,9 @@ import pytest
 from dimo_etl.errors import WarehouseError
 from dimo_etl.events import read_event
 from dimo_etl.lake import layout
-from dimo_etl.lake.raw import FROM_FILE, FROM_SERVICE, RawWriter, days_held, events_of, find_unit, units_of
+from dimo_etl.lake.raw import FROM_FILE, RawWriter, days_held, events_of, find_unit, units_of
 from dimo_etl.lake.store import Store
-from tests.lake.make import DAY, event, events, fetched, held, ids, imported
+from tests.lake.make import DAY, DEVICE_DATA, event, events, fetched, held, ids, imported
 
 
 @pytest.fixture
@@ -39,27 +39,27 @@ def test_payloads_come_back_byte_for_byte(store):
 def test_events_come_back_with_their_times_ids_and_origin(store):
     given = [event(1), event(2, own_id=False), read_event(b"{}", index_id="undated")]
     fetched(store, given)
-    assert list(events_of(store, find_unit(store, "4711", DAY))) == [(FROM_SERVICE, given)]
+    assert list(events_of(store, find_unit(store, "4711", DAY))) == [(DEVICE_DATA, given)]
 
 
 def test_the_same_id_is_one_event(writer):
-    assert writer.add([event(1), event(1), event(1, speed=9)], FROM_SERVICE) == 1
-    assert (writer.received, writer.held[FROM_SERVICE]) == (3, 1)
+    assert writer.add([event(1), event(1), event(1, speed=9)], DEVICE_DATA) == 1
+    assert (writer.received, writer.held[DEVICE_DATA]) == (3, 1)
 
 
 def test_the_service_tells_documents_apart_by_its_ids_even_where_their_content_is_the_same(writer):
-    assert writer.add([event(1, own_id=False, index_id="a"), event(1, own_id=False, index_id="b")], FROM_SERVICE) == 2
+    assert writer.add([event(1, own_id=False, index_id="a"), event(1, own_id=False, index_id="b")], DEVICE_DATA) == 2
 
 
 def test_a_document_from_a_file_is_recognised_by_its_content(writer):
-    writer.add([event(1, own_id=False, index_id="a")], FROM_SERVICE)
+    writer.add([event(1, own_id=False, index_id="a")], DEVICE_DATA)
     assert writer.add([event(1, own_id=False), event(2, own_id=False)], FROM_FILE) == 1
 
 
 def test_what_is_taken_over_is_not_counted_as_received_twice(writer):
-    writer.add(events(3), FROM_SERVICE)
+    writer.add(events(3), DEVICE_DATA)
     writer.keep(events(4), FROM_FILE)
-    assert (writer.received, writer.held[FROM_SERVICE], writer.held[FROM_FILE]) == (4, 3, 1)
+    assert (writer.received, writer.held[DEVICE_DATA], writer.held[FROM_FILE]) == (4, 3, 1)
 
 
 def test_a_unit_larger_than_the_buffer_is_whole(store):
@@ -139,6 +139,6 @@ def test_the_numbers_of_a_unit_add_up(store):
 
 def test_collecting_and_dropping_leaves_nothing(store):
     writer = RawWriter(store)
-    writer.add(events(3), FROM_SERVICE)
+    writer.add(events(3), DEVICE_DATA)
     writer.discard()
     assert held(store) == Counter()

@@ -10,6 +10,7 @@ import pytest
 
 from dimo_etl.api.device_data import Draw
 from dimo_etl.errors import ServiceDownError, ServiceError
+from dimo_etl.history.device_data import DeviceDataSource
 from dimo_etl.history.fetch import Fetcher, Outcome
 from dimo_etl.history.routes import ByTokenId
 from dimo_etl.lake.store import Store
@@ -63,7 +64,8 @@ def fetched(folder: Path, source: Failing) -> dict[tuple[str, date], Outcome]:
     days = [DAY + timedelta(days=n) for n in range(7)]
     fleet = [Known(str(token_id), token_id=token_id) for token_id in (1, 2, 3, 4)]
     with Store(str(folder)) as store:
-        done = Fetcher(store, [ByTokenId(source)], concurrency=1, now=lambda: datetime.now(UTC)).fetch(fleet, days)
+        history = DeviceDataSource([ByTokenId(source)])
+        done = Fetcher(store, history, concurrency=1, now=lambda: datetime.now(UTC)).fetch(fleet, days)
     return {(one.coverage.vehicle_id, one.coverage.date): one.outcome for one in done}
 
 
