@@ -9,10 +9,12 @@ from types import TracebackType
 
 from dimo_etl.api.auth import access_tokens
 from dimo_etl.api.distances import Distances
-from dimo_etl.api.exchange import DISTANCES, STATUS, VehicleTokens
+from dimo_etl.api.exchange import DISTANCES, SIGNALS, STATUS, VehicleTokens
 from dimo_etl.api.identity import SharedVehicle, shared_vehicles
 from dimo_etl.api.retry import RetryPolicy
 from dimo_etl.api.status import StatusRoutes
+from dimo_etl.api.telemetry import Telemetry
+from dimo_etl.api.telemetry_status import TelemetryStatus
 from dimo_etl.api.transport import Transport
 from dimo_etl.api.user_devices import Device, UserDevices
 from dimo_etl.config import Settings
@@ -22,6 +24,7 @@ from dimo_etl.history.sources import open_source
 from dimo_etl.lake.vehicles import KnownVehicle, Listing
 from dimo_etl.model import Vehicle
 from dimo_etl.names import Names
+from dimo_etl.snapshots.take import StatusSource
 
 _log = logging.getLogger("dimo_etl")
 
@@ -110,9 +113,15 @@ class Connection:
         tokens = VehicleTokens(self.transport, access, self._settings, purpose=DISTANCES, granted=self._granted)
         return Distances(self.transport, tokens, access, self._settings)
 
-    def status_routes(self) -> StatusRoutes:
-        """The newest values of each vehicle, as the service shows them now."""
+    def status_source(self) -> StatusSource:
+        """The newest values of each vehicle, as a service shows them now: the one that history comes from, or its like.
+
+        The Device Data API has none for who may not read history there, and the telemetry API has them of every source.
+        """
         access = access_tokens(self.transport, self._settings)
+        if self._settings.source != "device-data":
+            tokens = VehicleTokens(self.transport, access, self._settings, purpose=SIGNALS, granted=self._granted)
+            return TelemetryStatus(Telemetry(self.transport, tokens, self._settings))
         tokens = VehicleTokens(self.transport, access, self._settings, purpose=STATUS, granted=self._granted)
         return StatusRoutes(self.transport, tokens, access, self._settings)
 

@@ -34,6 +34,10 @@
 --   received_events = kept_events + duplicate_events + quarantined_events, for every row.
 --   The records live in the footers of the day's signals file, so rows and their proof change by the same rename.
 --   A day nobody asked for has no row.
+--   An event of `telemetry` is a second with its values, or an event of the drive. The service gives no count of a
+--   day: one is complete where each window was answered whole for each signal that may be read, and the answers bear
+--   out the bounds of its `dataSummary`: no more values than that counts in all, and one at the first and the last time
+--   of each signal.
 CREATE VIEW coverage AS
 WITH footers AS (
     SELECT decode(value) AS records

@@ -3,7 +3,8 @@
 -- Columns
 --   vehicle_id   token id in decimal, or user device id
 --   seen_at      when the service was asked, UTC
---   endpoint     `v1/status-raw`, `v1/status` or `v2/status`: three shapes of the same values
+--   endpoint     `v1/status-raw`, `v1/status` or `v2/status`: three shapes of the same values; or
+--                `telemetry/signalsSnapshot`, where history comes from another source than `device-data`
 --   signals      how many signals had a value; 0 where the service had seen nothing of the vehicle yet
 --   new_signals  how many of them came into `signals` with this answer
 --   newest_at    the newest time of a signal, UTC; its distance from seen_at is how long the vehicle has been silent
@@ -14,6 +15,7 @@
 --   `v1/status-raw` alone tells when and by which integration each value was sent, to the second, so only its values
 --   are put into `signals`; those of `v1/status`, and at last of `v2/status`, where the one before is refused. They
 --   then have the one time that answer tells, `recordUpdatedAt`.
+--   `telemetry/signalsSnapshot` tells the time of each value, and not its source.
 --   A value that history gives too is in `signals` once, as history gives it.
 --   The service prints the time of an event as it stands and always adds a Z: a device that does not send UTC shows
 --   here with its own clock.

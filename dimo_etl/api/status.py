@@ -1,4 +1,4 @@
-"""The status routes of the Device Data API: the newest value of each signal, as the service shows it now.
+"""The newest value of each signal, as a service shows it now; here the status routes of the Device Data API.
 
 Three routes show the same values in three shapes. `status-raw` alone tells when and by which integration each was sent.
 """
@@ -29,11 +29,12 @@ _REFRESH = {"refresh": "true"}
 
 
 class Endpoint(StrEnum):
-    """A status route, by its version and name."""
+    """What shows the newest values: a status route, by its version and name, or the telemetry API's query."""
 
     RAW = "v1/status-raw"
     V1 = "v1/status"
     V2 = "v2/status"
+    SIGNALS = "telemetry/signalsSnapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,13 @@ class Status:
 
 
 class StatusRoutes:
-    """The status routes of vehicles and of the account's own devices, for any number of threads."""
+    """The status routes of vehicles and of the account's own devices, for any number of threads.
+
+    Attributes:
+        endpoints: those there are, the one that tells the most first.
+    """
+
+    endpoints = (Endpoint.RAW, Endpoint.V1, Endpoint.V2)
 
     def __init__(
         self, transport: Transport, tokens: VehicleTokens, access_tokens: AccessTokens, settings: Settings

@@ -26,7 +26,7 @@ T = TypeVar("T")
 # A query may have 100 fields, nested ones too: `signals` and `timestamp` are two, `events` and what it holds six.
 _FIELDS, _ALWAYS, _EVENTS = 100, 2, 6
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,199}", re.ASCII)
-_PLACE = "latitude longitude hdop"
+PLACE = "latitude longitude hdop"
 # What the service, and its successor, say of a window they do not answer for.
 _TOO_LONG = ("maximum execution time", "interval too small")
 _SEEN = "firstSeen lastSeen"
@@ -165,7 +165,7 @@ def chunks(names: Sequence[str], *, events: bool) -> list[list[str]]:
     groups: list[list[str]] = [[]]
     room = _FIELDS - _ALWAYS - (_EVENTS if events else 0)
     for name in names:
-        cost = 1 + (len(_PLACE.split()) if is_place(name) else 0)
+        cost = 1 + (len(PLACE.split()) if is_place(name) else 0)
         if cost > room:
             groups.append([])
             room = _FIELDS - _ALWAYS
@@ -176,7 +176,7 @@ def chunks(names: Sequence[str], *, events: bool) -> list[list[str]]:
 
 def _values_query(names: Sequence[str], interval: str, *, events: bool) -> str:
     window = "tokenId: $id, from: $from, to: $to"
-    fields = " ".join(f"{name}(agg: LAST){f' {{ {_PLACE} }}' if is_place(name) else ''}" for name in names)
+    fields = " ".join(f"{name}(agg: LAST){f' {{ {PLACE} }}' if is_place(name) else ''}" for name in names)
     parts = [
         f'signals({window}, interval: "{interval}") {{ timestamp {fields} }}' if names else "",
         f"events({window}) {{ timestamp name source durationNs metadata }}" if events else "",

@@ -18,6 +18,7 @@ from dimo_etl.model import Event
 from dimo_etl.timestamps import to_us
 
 _Signals: TypeAlias = "dict[str, bytes]"
+_NULL = msgspec.Raw(b"null")
 _UPDATED_AT, _CREATED_AT = "recordUpdatedAt", "recordCreatedAt"
 
 
@@ -41,15 +42,34 @@ class _Timed(msgspec.Struct):
     timestamp: str | int | float
 
 
+class _Listed(msgspec.Struct):
+    name: str
+    timestamp: str
+    number: msgspec.Raw = msgspec.field(name="valueNumber", default=_NULL)
+    string: msgspec.Raw = msgspec.field(name="valueString", default=_NULL)
+    location: msgspec.Raw = msgspec.field(name="valueLocation", default=_NULL)
+
+    @property
+    def value(self) -> msgspec.Raw | None:
+        return next((raw for raw in (self.number, self.string, self.location) if bytes(raw) != b"null"), None)
+
+
+class _List(msgspec.Struct):
+    signals: list[_Listed]
+
+
 def read_answer(vehicle_id: str, endpoint: Endpoint, payload: bytes) -> Reading:
     """Take a status answer apart.
 
     Args:
         vehicle_id: the vehicle it is of.
-        endpoint: which of the three shapes it has.
+        endpoint: which shape it has.
         payload: a JSON object, as received.
     """
-    signals = _members(payload) if endpoint is Endpoint.RAW else _stamped(endpoint, payload)
+    if endpoint is Endpoint.SIGNALS:
+        signals = _listed(payload)
+    else:
+        signals = _members(payload) if endpoint is Endpoint.RAW else _stamped(endpoint, payload)
     events = [event for name, text in signals.items() if (event := _event(vehicle_id, name, text)) is not None]
     newest = max((event.timestamp_us for event in events if event.timestamp_us is not None), default=None)
     return Reading(len(signals), newest, tuple(events))
@@ -64,6 +84,19 @@ def _stamped(endpoint: Endpoint, payload: bytes) -> _Signals:
         name: b'{"value":' + text + b',"timestamp":' + stamp + b"}"
         for name, value in values.items()
         if name not in (_UPDATED_AT, _CREATED_AT) and (text := _without_nulls(value)) is not None
+    }
+
+
+def _listed(payload: bytes) -> _Signals:
+    """The signals of a list, each as a raw status would show it; a value of each kind has a member of its own."""
+    try:
+        listed = msgspec.json.decode(payload, type=_List).signals
+    except msgspec.MsgspecError:
+        return {}
+    return {
+        one.name: b'{"value":' + bytes(value) + b',"timestamp":' + msgspec.json.encode(one.timestamp) + b"}"
+        for one in listed
+        if (value := one.value) is not None
     }
 
 

@@ -45,7 +45,7 @@ def snapshot_vehicles(
         with watch(len(vehicles)) as advance:
             taken = take_snapshots(
                 store,
-                connection.status_routes(),
+                connection.status_source(),
                 vehicles,
                 concurrency=settings.concurrency,
                 now=lambda: datetime.now(UTC),

@@ -64,6 +64,10 @@ class VehicleSnapshot:
 class StatusSource(Protocol):
     """Where the status of a vehicle comes from."""
 
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """What may be asked, the one that tells the most first: it alone tells the time of each signal."""
+
     def status(self, vehicle: Vehicle, endpoint: Endpoint) -> Status | None:
         """One answer, or None where this vehicle cannot be asked that way.
 
@@ -156,7 +160,7 @@ class _Visit:
 
     def _answers(self) -> Iterator[tuple[Endpoint, bytes | None]]:
         dated = True
-        for endpoint in Endpoint:
+        for endpoint in self._source.endpoints:
             if endpoint is Endpoint.V2 and not dated:
                 return  # the service answers 500 where the status has no time
             status = self._ask(endpoint)
@@ -185,13 +189,14 @@ class _Visit:
         return status
 
     def _feeding(self, answers: dict[Endpoint, bytes | None]) -> Endpoint | None:
-        """The answer whose signals are kept: the raw one, which alone tells their times; where it is refused, the next.
+        """The answer whose signals are kept: the first, which alone tells their times; where it is refused, the next.
 
         Where it merely failed there is none: the next snapshot has its times.
         """
-        if Endpoint.RAW in self._failed:
+        endpoints = self._source.endpoints
+        if endpoints[0] in self._failed:
             return None
-        return next((endpoint for endpoint in Endpoint if endpoint in answers), None)
+        return next((endpoint for endpoint in endpoints if endpoint in answers), None)
 
     def _sighting(
         self, endpoint: Endpoint, answer: bytes | None, seen_at: datetime, feeding: Endpoint | None
@@ -214,8 +219,8 @@ class _Visit:
         )
 
     def _is_unchanged(self, endpoint: Endpoint, answer: bytes, day: date) -> bool:
-        """Whether a raw status is the one that was kept last: then all it has is there already."""
-        if endpoint is not Endpoint.RAW:
+        """Whether a status with times is the one that was kept last: then all it has is there already."""
+        if endpoint is not self._source.endpoints[0]:
             return False
         kept = read_sightings(self._store, self._vehicle.vehicle_id, day)
         return next((one.payload == answer for one in reversed(kept) if one.endpoint == endpoint), False)

@@ -33,11 +33,12 @@ class Household:
     named: tuple[str, ...] = (LEXUS, HONDA, TESLA)
     clock: datetime = datetime(2026, 1, 15, 0, 5, tzinfo=UTC)
     done: list[VehicleSnapshot] = field(default_factory=list)
+    source: str = "device-data"
 
     @property
     def settings(self) -> Settings:
-        environ = {**self.sandbox.environ, "DIMO_WAREHOUSE": str(self.root), "DIMO_VEHICLES": ",".join(self.named)}
-        return Settings.from_environment(environ)
+        here = {"DIMO_WAREHOUSE": str(self.root), "DIMO_VEHICLES": ",".join(self.named), "DIMO_SOURCE": self.source}
+        return Settings.from_environment({**self.sandbox.environ, **here})
 
     def look(self) -> dict[str, VehicleSnapshot]:
         """Take a snapshot of each vehicle, an hour after the one before."""
@@ -46,7 +47,7 @@ class Household:
         with Store(settings.warehouse) as store, Connection(settings, policy=AT_ONCE) as connection:
             taken = take_snapshots(
                 store,
-                connection.status_routes(),
+                connection.status_source(),
                 connection.vehicles(),
                 concurrency=2,
                 now=lambda: self.clock,

@@ -1,3 +1,0 @@
-"""Who looks after the assets: the one name to change where another team does."""
-
-OWNERS = ["team:vehicle-data"]
