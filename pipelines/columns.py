@@ -1,9 +1,14 @@
-"""Columns as Dagster shows them, from the one place that declares them."""
+"""Columns as Dagster shows them, and what they come from, from the one place that declares them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import dagster as dg
 import pyarrow as pa
+
+from dimo_etl.warehouse import views
+from dimo_etl.warehouse.lineage import column_sources
 
 
 def table_schema(schema: pa.Schema) -> dg.TableSchema:
@@ -18,4 +23,25 @@ def table_schema(schema: pa.Schema) -> dg.TableSchema:
             )
             for field in schema
         ]
+    )
+
+
+def view_schema(name: str, types: Mapping[tuple[str, str], str] | None = None) -> dg.TableSchema:
+    """The columns of a view; only DuckDB knows their types, once the view is published."""
+    (view,) = [view for view in views() if view.name == name]
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(column.name, (types or {}).get((name, column.name), ""), description=column.description)
+            for column in view.columns
+        ]
+    )
+
+
+def column_lineage(name: str) -> dg.TableColumnLineage:
+    """For each column of a view, the columns it is computed from; a view's asset has the view's name."""
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(dg.AssetKey(source.view), source.column) for source in sources]
+            for column, sources in column_sources()[name].items()
+        }
     )

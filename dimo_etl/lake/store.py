@@ -76,6 +76,12 @@ class Store:
         with self.explained(f"list {folder} in"):
             return sorted(info.base_name for info in self._fs.get_file_info(selector))
 
+    def size_of(self, folder: str) -> int:
+        """The bytes of the files directly in a folder; 0 where it does not exist."""
+        selector = fs.FileSelector(f"{self.root}/{folder}", allow_not_found=True)
+        with self.explained(f"list {folder} in"):
+            return sum(info.size or 0 for info in self._fs.get_file_info(selector))
+
     def open(self, name: str) -> pa.NativeFile:
         """A file opened for reading at any position."""
         return self._fs.open_input_file(f"{self.root}/{name}")

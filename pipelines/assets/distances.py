@@ -5,10 +5,11 @@ from pydantic import Field
 
 from dimo_etl.distances import DistancesBrought, bring_distances
 from dimo_etl.errors import RequestRefusedError, ServiceError
-from dimo_etl.warehouse import views
 from pipelines.assets.history import SIGNALS_KEY
 from pipelines.assets.vehicles import vehicles
+from pipelines.columns import view_schema
 from pipelines.failures import explained
+from pipelines.ownership import OWNERS
 from pipelines.resources import Dimo
 
 DISTANCES_KEY = dg.AssetKey("dimo_distances")
@@ -28,16 +29,9 @@ class DistancesConfig(dg.Config):
     kinds={"python", "parquet"},
     # After the days a run brings, so that what DIMO counts and we do not hold is no matter of minutes.
     deps=[SIGNALS_KEY, vehicles],
-    metadata={
-        "dagster/column_schema": dg.TableSchema(
-            columns=[
-                dg.TableColumn(column.name, description=column.description)
-                for view in views()
-                if view.name == DISTANCES_STEP
-                for column in view.columns
-            ]
-        )
-    },
+    owners=OWNERS,
+    code_version="1",
+    metadata={"dagster/column_schema": view_schema(DISTANCES_STEP)},
 )
 def dimo_distances(
     context: dg.AssetExecutionContext, config: DistancesConfig, dimo: dg.ResourceParam[Dimo]

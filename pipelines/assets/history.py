@@ -4,23 +4,37 @@ They are one step, so that each day goes from the service to its Parquet file be
 in a batch of seven days of which one fails, six are there to query, and only the one is left to do.
 """
 
+import threading
+import time
 from collections.abc import Iterator
 from datetime import date
 
 import dagster as dg
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_TAG,
+    extract_data_version_from_entry,
+    get_input_data_version_tag,
+    get_input_event_pointer_tag,
+)
 from pydantic import Field
 
 from dimo_etl.batch import DayFetched, fetch_days, write_signals
 from dimo_etl.errors import DimoError
-from dimo_etl.history.fetch import Outcome
-from dimo_etl.lake.signals import FLATTEN_VERSION, DayWritten
+from dimo_etl.history.fetch import VehicleDay
+from dimo_etl.lake.signals import FLATTEN_VERSION
+from dimo_etl.lake.store import Store
 from dimo_etl.schema import SIGNALS
 from pipelines.assets.vehicles import vehicles
 from pipelines.columns import table_schema
 from pipelines.failures import explained
+from pipelines.metadata import Metadata, raw_metadata, seen_metadata, signals_metadata
+from pipelines.ownership import OWNERS
 from pipelines.partitions import batches, daily
 from pipelines.resources import Dimo
 
+# A line in the run's log each time so many vehicle-days are through.
+_TELL_EVERY = 50
 RAW, SIGNALS_KEY = dg.AssetKey("raw_history"), dg.AssetKey("signals")
 
 
@@ -46,6 +60,8 @@ def history_assets(start: date) -> dg.AssetsDefinition:
                 deps=[vehicles],
                 description="Every event of the day as received, with proof of completeness, one unit a vehicle.",
                 kinds={"python", "parquet"},
+                owners=OWNERS,
+                # How units are laid out; not how they are flattened, which changes nothing here.
                 code_version="1",
             ),
             dg.AssetSpec(
@@ -53,6 +69,7 @@ def history_assets(start: date) -> dg.AssetsDefinition:
                 deps=[RAW],
                 description="The day's events flattened: one row for each leaf value, all vehicles in one file.",
                 kinds={"python", "parquet"},
+                owners=OWNERS,
                 code_version=str(FLATTEN_VERSION),
                 metadata={"dagster/column_schema": table_schema(SIGNALS)},
             ),
@@ -66,8 +83,7 @@ def history_assets(start: date) -> dg.AssetsDefinition:
         with explained(dimo):
             fetched = step.fetch(days, config) if RAW in context.selected_asset_keys else [DayFetched(d) for d in days]
             if SIGNALS_KEY in context.selected_asset_keys:
-                for day in fetched:
-                    step.write(day)
+                step.write(fetched)
         failed = [day for day in fetched if day.error is not None]
         if failed:
             step.materialize([day for day in fetched if day.error is None])
@@ -86,27 +102,37 @@ class _Step:
     def __init__(self, context: dg.AssetExecutionContext, dimo: Dimo) -> None:
         self._context = context
         self._dimo = dimo
-        self._metadata: dict[tuple[dg.AssetKey, str], dict[str, dg.MetadataValue]] = {}
+        self._metadata: dict[tuple[dg.AssetKey, str], Metadata] = {}
+        self._vehicle_days = 0
+        self._lock = threading.Lock()
 
     def fetch(self, days: list[date], config: HistoryConfig) -> list[DayFetched]:
-        batch = fetch_days(
-            self._dimo.settings, days, only=config.vehicles, refresh=config.refresh, progress=self._dimo.progress
-        )
+        began = time.monotonic()
+        batch = fetch_days(self._dimo.settings, days, only=config.vehicles, refresh=config.refresh, progress=self._note)
+        seconds = time.monotonic() - began
         self._context.log.info("%d requests, of which %d were retries", batch.requests, batch.retries)
-        for day in batch.days:
-            self._describe(RAW, day.day, _raw_metadata(day))
-            self._dimo.done(day)
+        with Store(self._dimo.settings.warehouse) as store:
+            for day in batch.days:
+                self._describe(RAW, day.day, raw_metadata(store, day, batch, seconds))
+                self._dimo.done(day)
         return batch.days
 
-    def write(self, day: DayFetched) -> None:
-        """Flatten a day; one that cannot be, as its raw unit is damaged, stops no other."""
-        try:
-            written = write_signals(self._dimo.settings, day.day)
-        except DimoError as error:
-            day.error = day.error or error
-            return
-        self._describe(SIGNALS_KEY, day.day, _signals_metadata(written))
-        self._context.log.info("%s: %d rows", day.day, written.rows if written else 0)
+    def write(self, days: list[DayFetched]) -> None:
+        """Flatten the days; one that cannot be, as its raw unit is damaged, stops no other."""
+        root = self._dimo.settings.warehouse
+        described: dict[date, Metadata] = {}
+        for day in days:
+            began = time.monotonic()
+            try:
+                written = write_signals(self._dimo.settings, day.day)
+            except DimoError as error:
+                day.error = day.error or error
+                continue
+            described[day.day] = signals_metadata(root, day.day, written, time.monotonic() - began)
+            self._context.log.info("%s: %d rows", day.day, written.rows if written else 0)
+        seen = seen_metadata(root, list(described))
+        for held, metadata in described.items():
+            self._describe(SIGNALS_KEY, held, metadata | seen.get(held, {}))
 
     def materialize(self, days: list[DayFetched]) -> None:
         """Record the days that are done in a batch that fails, so that only the others are done again."""
@@ -116,11 +142,38 @@ class _Step:
                     partition = day.day.isoformat()
                     self._context.log_event(
                         dg.AssetMaterialization(
-                            key, partition=partition, metadata=self._metadata.get((key, partition), {})
+                            key,
+                            partition=partition,
+                            metadata=self._metadata.get((key, partition), {}),
+                            tags=self._provenance(key, partition),
                         )
                     )
 
-    def _describe(self, key: dg.AssetKey, day: date, metadata: dict[str, dg.MetadataValue]) -> None:
+    def _provenance(self, key: dg.AssetKey, partition: str) -> dict[str, str]:
+        """What Dagster itself notes of a materialization, so that it can tell later when one is out of date."""
+        tags = {
+            CODE_VERSION_TAG: self._context.assets_def.code_versions_by_key[key] or "",
+            DATA_VERSION_TAG: self._context.run.run_id,
+        }
+        source, of = (RAW, partition) if key == SIGNALS_KEY else (vehicles.key, None)
+        made = self._context.instance.get_latest_data_version_record(source, partition_key=of)
+        version = extract_data_version_from_entry(made.event_log_entry) if made else None
+        if made and version:
+            tags[get_input_data_version_tag(source)] = version.value
+            tags[get_input_event_pointer_tag(source)] = str(made.storage_id)
+        return tags
+
+    def _note(self, done: VehicleDay) -> None:
+        """Say now and then how far the fetch is; from any thread."""
+        with self._lock:
+            self._vehicle_days += 1
+            if self._vehicle_days % _TELL_EVERY == 0:
+                self._context.log.info(
+                    "%d vehicle-days are through, the last of them %s", self._vehicle_days, done.coverage.date
+                )
+        self._dimo.progress(done)
+
+    def _describe(self, key: dg.AssetKey, day: date, metadata: Metadata) -> None:
         self._metadata[key, day.isoformat()] = metadata
         self._context.add_asset_metadata(metadata, asset_key=key, partition_key=day.isoformat())
 
@@ -131,27 +184,3 @@ def _summary(failed: list[DayFetched], days: int) -> DimoError:
         return first.error
     kind = type(first.error) if first.error is not None else DimoError
     return kind(f"{len(failed)} of {days} days could not be brought, the first of them {first.day}: {first.error}")
-
-
-def _raw_metadata(day: DayFetched) -> dict[str, dg.MetadataValue]:
-    records = [done.coverage for done in day.vehicle_days]
-    return {
-        "events": dg.MetadataValue.int(sum(record.fetched_events for record in records)),
-        "vehicle_days_complete": dg.MetadataValue.int(day.count(Outcome.COMPLETE, Outcome.ALREADY_COMPLETE)),
-        "vehicle_days_incomplete": dg.MetadataValue.int(day.count(Outcome.INCOMPLETE, Outcome.REFUSED, Outcome.FAILED)),
-        "requests": dg.MetadataValue.int(
-            sum(done.coverage.requests for done in day.vehicle_days if done.outcome is not Outcome.ALREADY_COMPLETE)
-        ),
-    }
-
-
-def _signals_metadata(written: DayWritten | None) -> dict[str, dg.MetadataValue]:
-    return {
-        "dagster/partition_row_count": dg.MetadataValue.int(written.rows if written else 0),
-        "bytes": dg.MetadataValue.int(written.size_bytes if written else 0),
-        "events": dg.MetadataValue.int(sum(record.kept_events for record in written.coverage) if written else 0),
-        "quarantined": dg.MetadataValue.int(
-            sum(record.quarantined_events for record in written.coverage) if written else 0
-        ),
-        "rewritten": dg.MetadataValue.bool(written.rewritten if written else False),
-    }

@@ -8,10 +8,11 @@ from pydantic import Field
 from dimo_etl.errors import ServiceError
 from dimo_etl.snapshots.run import snapshot_vehicles
 from dimo_etl.snapshots.take import Outcome
-from dimo_etl.warehouse import views
 from dimo_etl.warehouse.publish import publish
 from pipelines.assets.vehicles import vehicles
+from pipelines.columns import view_schema
 from pipelines.failures import explained
+from pipelines.ownership import OWNERS
 from pipelines.resources import Dimo
 
 SNAPSHOTS = dg.AssetKey("snapshots")
@@ -29,16 +30,9 @@ class SnapshotsConfig(dg.Config):
     kinds={"python", "parquet"},
     tags={"service": "device-data"},
     deps=[vehicles],
-    metadata={
-        "dagster/column_schema": dg.TableSchema(
-            columns=[
-                dg.TableColumn(column.name, description=column.description)
-                for view in views()
-                if view.name == "snapshots"
-                for column in view.columns
-            ]
-        )
-    },
+    owners=OWNERS,
+    code_version="1",
+    metadata={"dagster/column_schema": view_schema("snapshots")},
 )
 def snapshots(
     context: dg.AssetExecutionContext, config: SnapshotsConfig, dimo: dg.ResourceParam[Dimo]

@@ -9,40 +9,33 @@ from pathlib import Path
 
 import dagster as dg
 
-from dimo_etl.warehouse import View, Warehouse, views
+from dimo_etl.warehouse import View, Warehouse, lineage, views
+from dimo_etl.warehouse.definitions import SQL_FOLDER
 from dimo_etl.warehouse.publish import DATABASE, publish
-from pipelines.assets.distances import DISTANCES_KEY
 from pipelines.assets.history import SIGNALS_KEY
-from pipelines.assets.vehicles import vehicles
+from pipelines.columns import column_lineage, view_schema
 from pipelines.failures import explained
+from pipelines.ownership import OWNERS
 from pipelines.resources import Dimo
 
 # Views that only show an asset which has that name already.
 _SHOWN_AS_ASSETS = {"signals", "vehicles", "snapshots", "dimo_distances"}
-# Views made from more than signals and vehicles.
-_ALSO_FROM = {"reconciliation": [DISTANCES_KEY]}
 VIEWS = [view for view in views() if view.name not in _SHOWN_AS_ASSETS]
 
 
 def _spec(view: View) -> dg.AssetSpec:
     rules = view.header.partition("\n\n")[2]  # its first paragraph is the description
+    reads = [dg.AssetKey(name) for name in lineage.reads(view.name)]
     return dg.AssetSpec(
         view.name,
         group_name="answers",
         kinds={"duckdb", "sql"},
-        deps=[SIGNALS_KEY, vehicles, *_ALSO_FROM.get(view.name, [])],
+        owners=OWNERS,
+        # A view that reads no other reads what else lies in the files of `signals`, or beside them.
+        deps=reads or [SIGNALS_KEY],
+        code_version=lineage.version_of(view.name),
         description=f"{view.description}\n\n```text\n{rules}\n```",
-        metadata={"dagster/column_schema": _columns(view, {})},
-    )
-
-
-def _columns(view: View, types: dict[tuple[str, str], str]) -> dg.TableSchema:
-    """The columns of a view; only DuckDB knows their types, once the view is published."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(column.name, types.get((view.name, column.name), ""), description=column.description)
-            for column in view.columns
-        ]
+        metadata={"dagster/column_schema": view_schema(view.name), "dagster/table_name": f"dimo.main.{view.name}"},
     )
 
 
@@ -63,7 +56,9 @@ def answers(context: dg.AssetExecutionContext, dimo: dg.ResourceParam[Dimo]) -> 
                 asset_key=key,
                 metadata={
                     "dagster/uri": str(root / DATABASE),
-                    "dagster/column_schema": _columns(view, types),
+                    "dagster/column_schema": view_schema(view.name, types),
+                    "dagster/column_lineage": column_lineage(view.name),
+                    "defined_in": dg.MetadataValue.path(str(SQL_FOLDER / f"{view.name}.sql")),
                     "published": dg.MetadataValue.bool(replaced),
                 },
             )

@@ -58,12 +58,14 @@ def test_the_assets_and_what_they_are_made_from(defs: dg.Definitions) -> None:
     }
 
 
-def test_every_view_is_an_asset_made_from_signals_and_vehicles(defs: dg.Definitions) -> None:
+def test_every_view_is_an_asset_made_from_what_its_sql_reads(defs: dg.Definitions) -> None:
     found = specs(defs)
     assert found.keys() >= VIEW_NAMES
-    for name in VIEW_NAMES:
-        also = {"dimo_distances"} if name == "reconciliation" else set()
-        assert {dep.asset_key.to_user_string() for dep in found[name].deps} == {"signals", "vehicles"} | also
+    upstream = {name: {dep.asset_key.to_user_string() for dep in found[name].deps} for name in VIEW_NAMES}
+    assert upstream["odometer"] == upstream["coverage"] == {"signals"}
+    assert "odometer" in upstream["odometer_daily"]
+    assert "dimo_distances" in upstream["reconciliation"]
+    assert all(upstream.values())
 
 
 def test_every_asset_says_what_it_is_and_belongs_to_a_group(defs: dg.Definitions) -> None:
@@ -71,6 +73,8 @@ def test_every_asset_says_what_it_is_and_belongs_to_a_group(defs: dg.Definitions
         assert spec.description, name
         assert spec.group_name in {"history", "answers"}, name
         assert spec.kinds, name
+        assert spec.owners, name
+        assert spec.code_version, name
 
 
 def test_the_daily_assets_are_partitioned_by_utc_day_from_the_first_day_to_yesterday(defs: dg.Definitions) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from dimo_etl.warehouse import Warehouse
 from tests.pipelines.conftest import HONDA, LEXUS, Household
 
 MONDAY, TUESDAY, WEDNESDAY = date(2025, 6, 9), date(2025, 6, 10), date(2025, 6, 11)
@@ -39,11 +41,35 @@ def test_each_partition_tells_its_own_numbers(household: Household) -> None:
     for day in (MONDAY, TUESDAY):
         events = sum(len(ids) for ids in household.events_that_exist(day, day).values())
         raw = metadata_of(household, RAW, day.isoformat())
-        assert (raw["events"], raw["vehicle_days_complete"], raw["vehicle_days_incomplete"]) == (events, 2, 0)
+        assert (raw["events"], raw["vehicles_complete"], raw["vehicles_incomplete"]) == (events, 2, 0)
+        units = list((household.root / f"raw/date={day}").iterdir())
+        assert raw["bytes"] == sum(unit.stat().st_size for unit in units) > 0
+        assert (raw["days_of_run"], raw["retries_of_run"]) == (2, 0)
+        assert raw["requests_of_run"] > 2, "those for tokens count, too"
+        assert raw["seconds_fetching_of_run"] > 0
         signals = metadata_of(household, SIGNALS, day.isoformat())
-        assert signals["events"] == events
+        assert (signals["events"], signals["vehicles"]) == (events, 2)
         assert signals["dagster/partition_row_count"] > events
-        assert signals["bytes"] == (household.root / f"signals/date={day}/signals.parquet").stat().st_size
+        assert signals["bytes"] == Path(signals["file"]).stat().st_size
+        assert signals["seconds_flattening"] > 0
+
+
+def test_a_day_shows_what_was_driven_and_which_names_came_and_no_position(household: Household) -> None:
+    household.run(MONDAY, TUESDAY)
+    signals = metadata_of(household, SIGNALS, TUESDAY.isoformat())
+    with Warehouse.open(household.root) as warehouse:
+        query = "SELECT round(sum(distance_km), 1) FROM distance_daily WHERE date = ?"
+        ((km,),) = warehouse.execute(query, [TUESDAY]).fetchall()
+    assert signals["km"] == km > 0
+    assert signals["picture"].startswith("![km and errors](data:image/svg+xml;base64,")
+    assert "| odometer |" in signals["preview"]
+    assert "latitude" not in signals["preview"]
+
+
+def test_the_retries_of_a_run_are_told(household: Household) -> None:
+    household.sandbox.faults.answer(503, times=2, retry_after="0")
+    household.run(MONDAY)
+    assert metadata_of(household, RAW, MONDAY.isoformat())["retries_of_run"] == 2
 
 
 def test_days_apart_can_be_brought_one_after_the_other(household: Household) -> None:

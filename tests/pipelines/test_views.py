@@ -52,3 +52,10 @@ def test_the_columns_of_a_view_have_their_types(household: Household) -> None:
     assert {"vehicle_id": "varchar", "odometer_km": "double", "is_valid": "boolean"}.items() <= {
         (column.name, column.type) for column in columns
     }
+
+
+def test_the_columns_of_a_view_tell_what_they_are_computed_from(household: Household) -> None:
+    household.run(DAY)
+    record = household.instance.get_latest_materialization_event(dg.AssetKey("odometer_daily"))
+    lineage = record.asset_materialization.metadata["dagster/column_lineage"].column_lineage.deps_by_column
+    assert lineage["first_km"] == [dg.TableColumnDep(dg.AssetKey("odometer"), "odometer_km")]
