@@ -26,12 +26,12 @@ def table_schema(schema: pa.Schema) -> dg.TableSchema:
     )
 
 
-def view_schema(name: str, types: Mapping[tuple[str, str], str] | None = None) -> dg.TableSchema:
-    """The columns of a view; only DuckDB knows their types, once the view is published."""
+def view_schema(name: str, types: Mapping[str, str] | None = None) -> dg.TableSchema:
+    """The columns of a view; only DuckDB knows their types."""
     (view,) = [view for view in views() if view.name == name]
     return dg.TableSchema(
         columns=[
-            dg.TableColumn(column.name, (types or {}).get((name, column.name), ""), description=column.description)
+            dg.TableColumn(column.name, (types or {}).get(column.name, ""), description=column.description)
             for column in view.columns
         ]
     )

@@ -1,5 +1,8 @@
 -- days_in(tz): every local day of each vehicle, from its first to its last day in the warehouse, gaps included.
 --
+-- Example
+--   FROM days_in('Europe/Berlin')
+--
 -- Columns
 --   vehicle_id  token id in decimal, or user device id
 --   date        day in the IANA zone `tz`

@@ -1,5 +1,8 @@
 -- distance_daily_in(tz): how far each vehicle was driven on each local day of an IANA zone, such as 'Europe/Berlin'.
 --
+-- Example
+--   FROM distance_daily_in('Europe/Berlin')
+--
 -- Columns
 --   vehicle_id   token id in decimal, or user device id
 --   date         day in the zone, 23 or 25 hours long where its clocks change

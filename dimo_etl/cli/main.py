@@ -19,6 +19,7 @@ from dimo_etl.cli.sql import sql
 from dimo_etl.cli.status import status
 from dimo_etl.cli.sync import sync
 from dimo_etl.cli.vehicles import vehicles
+from dimo_etl.cli.views import views
 from dimo_etl.errors import DimoError
 
 # What Typer makes of a Ctrl-C: 128 and the number of the signal.
@@ -37,6 +38,7 @@ for name, command in (
     ("distances", distances),
     ("import", import_files),
     ("sql", sql),
+    ("views", views),
     ("status", status),
     ("vehicles", vehicles),
     ("doctor", doctor),

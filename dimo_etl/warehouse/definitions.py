@@ -10,7 +10,7 @@ import glob
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -44,6 +44,9 @@ ORDER = (
     "status",
     "errors",
     "errors_daily",
+    "measured",
+    "trips_by",
+    "trips",
 )
 _VEHICLES = {
     "vehicle_id": "VARCHAR",
@@ -103,12 +106,16 @@ class View:
         name: as used in SQL.
         description: what a row is.
         columns: in order.
+        example: how to ask for its rows; for a macro, with arguments.
+        remarks: what else the header says: rules, reasons, sources.
         header: the whole header comment, rules and sources included.
     """
 
     name: str
     description: str
     columns: tuple[Column, ...]
+    example: str
+    remarks: tuple[str, ...]
     header: str
 
 
@@ -215,11 +222,25 @@ def _describe(name: str, text: str) -> View:
             break
         lines.append(line.removeprefix("--").removeprefix(" "))
     header = "\n".join(lines)
-    summary, *sections = re.split(r"\n\s*\n", header)
-    columns = next((part for part in sections if part.startswith("Columns\n")), "")
+    summary, *paragraphs = re.split(r"\n\s*\n", header)
+    sections = {title: body for title, _, body in (part.partition("\n") for part in paragraphs)}
     return View(
         name=name,
         description=" ".join(summary.split(": ", 1)[1].split()),
-        columns=tuple(Column(*match.groups()) for match in map(_COLUMN.fullmatch, columns.splitlines()) if match),
+        columns=tuple(_columns(sections.get("Columns", ""))),
+        example=sections.get("Example", f"FROM {name}").strip(),
+        remarks=tuple(part for part in paragraphs if part.partition("\n")[0] not in ("Columns", "Example")),
         header=header,
     )
+
+
+def _columns(section: str) -> Iterator[Column]:
+    """The columns a section names: each has a line of its own, and further lines are indented below its description."""
+    lines = [line for line in section.splitlines() if line.strip()]
+    while lines:
+        match = _COLUMN.fullmatch(lines.pop(0))
+        if match:
+            described = [match[2]]
+            while lines and not _COLUMN.fullmatch(lines[0]):
+                described.append(lines.pop(0).strip())
+            yield Column(match[1], " ".join(described))

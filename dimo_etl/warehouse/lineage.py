@@ -12,16 +12,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from dimo_etl.warehouse.columns import NO_LAKE, column_types
 from dimo_etl.warehouse.definitions import ORDER, statements, views
 
 if TYPE_CHECKING:
     import duckdb
 
-# A folder that no lake lies in: the definitions are then over empty relations.
-_NO_LAKE = Path("/nonexistent")
 _DEFINES = re.compile(r"^CREATE (VIEW|MACRO) (\w+)", re.M)
 _NAME = re.compile(r"\w+")
 # A relation, a table macro, or a function.
@@ -39,7 +37,7 @@ class Source:
 @cache
 def definitions() -> dict[str, str]:
     """The statement that defines each view and macro, by name."""
-    found = {match[2]: text for text in statements(_NO_LAKE) if (match := _DEFINES.search(text))}
+    found = {match[2]: text for text in statements(NO_LAKE) if (match := _DEFINES.search(text))}
     return {name: found[name] for name in ORDER}
 
 
@@ -67,7 +65,7 @@ def column_sources() -> dict[str, dict[str, tuple[Source, ...]]]:
 
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        types = _types()
+        types = {name: columns for name, columns in column_types().items() if _is_view(name)}
         # Nothing is known of the rows and nothing is left out but columns: the plan then reads what the query needs.
         connection.execute("SET disabled_optimizers = 'statistics_propagation,empty_result_pullup'")
         for name, columns in types.items():
@@ -78,7 +76,7 @@ def column_sources() -> dict[str, dict[str, tuple[Source, ...]]]:
                 connection.execute(text)
         found = {}
         for view in views():
-            relation = f"{view.name}('UTC')"
+            relation = view.example.removeprefix("FROM ")
             if _is_view(view.name):
                 relation = f"{view.name}__"
                 connection.execute(_DEFINES.sub(f"CREATE VIEW {relation}", definitions()[view.name], count=1))
@@ -95,22 +93,6 @@ def column_sources() -> dict[str, dict[str, tuple[Source, ...]]]:
 def _sharpened(column: str, read: set[Source], for_rows: set[Source]) -> tuple[Source, ...]:
     own = read - for_rows or {source for source in read if source.column == column} or read
     return tuple(sorted(own, key=lambda source: (ORDER.index(source.view), source.column)))
-
-
-def _types() -> dict[str, dict[str, str]]:
-    """The columns of every view, with their types."""
-    import duckdb
-
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for text in definitions().values():
-            connection.execute(text)
-        query = "SELECT view_name, column_name, data_type FROM duckdb_views() v JOIN duckdb_columns() c "
-        query += "ON v.view_name = c.table_name WHERE NOT v.internal ORDER BY column_index"
-        found: dict[str, dict[str, str]] = {}
-        for view, column, kind in connection.execute(query).fetchall():
-            found.setdefault(view, {})[column] = kind
-        return found
 
 
 def _scanned(connection: duckdb.DuckDBPyConnection, query: str) -> set[Source]:

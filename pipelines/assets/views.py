@@ -9,7 +9,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from dimo_etl.warehouse import View, Warehouse, lineage, views
+from dimo_etl.warehouse import View, lineage, views
+from dimo_etl.warehouse.columns import column_types
 from dimo_etl.warehouse.definitions import SQL_FOLDER
 from dimo_etl.warehouse.publish import DATABASE, publish
 from pipelines.assets.history import SIGNALS_KEY
@@ -24,7 +25,7 @@ VIEWS = [view for view in views() if view.name not in _SHOWN_AS_ASSETS]
 
 
 def _spec(view: View) -> dg.AssetSpec:
-    rules = view.header.partition("\n\n")[2]  # its first paragraph is the description
+    rules = "\n\n".join(view.remarks)
     reads = [dg.AssetKey(name) for name in lineage.reads(view.name)]
     return dg.AssetSpec(
         view.name,
@@ -34,7 +35,7 @@ def _spec(view: View) -> dg.AssetSpec:
         # A view that reads no other reads what else lies in the files of `signals`, or beside them.
         deps=reads or [SIGNALS_KEY],
         code_version=lineage.version_of(view.name),
-        description=f"{view.description}\n\n```text\n{rules}\n```",
+        description=f"{view.description}\n\n```sql\n{view.example}\n```\n\n```text\n{rules}\n```",
         metadata={"dagster/column_schema": view_schema(view.name), "dagster/table_name": f"dimo.main.{view.name}"},
     )
 
@@ -45,9 +46,7 @@ def answers(context: dg.AssetExecutionContext, dimo: dg.ResourceParam[Dimo]) -> 
     with explained(dimo):
         root = Path(dimo.settings.warehouse)
         replaced = publish(root)
-        with Warehouse.open(root) as warehouse:
-            rows = warehouse.execute("SELECT table_name, column_name, data_type FROM duckdb_columns()").fetchall()
-    types = {(str(view), str(column)): str(type_name).lower() for view, column, type_name in rows}
+        types = column_types()
     context.log.info("%s %s", DATABASE, "published anew" if replaced else "is up to date")
     for view in VIEWS:
         key = dg.AssetKey(view.name)
@@ -56,7 +55,7 @@ def answers(context: dg.AssetExecutionContext, dimo: dg.ResourceParam[Dimo]) -> 
                 asset_key=key,
                 metadata={
                     "dagster/uri": str(root / DATABASE),
-                    "dagster/column_schema": view_schema(view.name, types),
+                    "dagster/column_schema": view_schema(view.name, types[view.name]),
                     "dagster/column_lineage": column_lineage(view.name),
                     "defined_in": dg.MetadataValue.path(str(SQL_FOLDER / f"{view.name}.sql")),
                     "published": dg.MetadataValue.bool(replaced),

@@ -12,7 +12,7 @@ import pytest
 from dimo_etl.lake.store import Store
 from dimo_etl.lake.vehicles import Listing, add_vehicles
 from dimo_etl.model import Vehicle
-from dimo_etl.warehouse import views
+from dimo_etl.warehouse import View, views
 from dimo_etl.warehouse.publish import publish
 from tests.warehouse.lake import START, ZONES, at
 
@@ -39,11 +39,7 @@ PROMISED = {
 
 
 def columns(lake, name):
-    return [row[0] for row in lake.query(f"DESCRIBE FROM {source(name)}")]
-
-
-def source(view):
-    return f"{view}('Europe/Berlin')" if view.endswith("_in") else view
+    return [row[0] for row in lake.query(f"DESCRIBE FROM {name}")]
 
 
 def test_the_promised_columns_come_first_and_in_order(lake):
@@ -55,21 +51,24 @@ def test_the_promised_columns_come_first_and_in_order(lake):
 def test_the_header_of_a_view_names_its_columns_and_no_others(lake):
     lake.write()
     for view in views():
-        assert [column.name for column in view.columns] == columns(lake, view.name)
+        assert [column.name for column in view.columns] == [row[0] for row in lake.query(f"DESCRIBE {view.example}")]
+        assert all(column.description for column in view.columns)
 
 
 def test_a_view_has_the_same_columns_and_types_with_files_as_without(lake):
     lake.write()
-    empty = {view.name: lake.query(f"DESCRIBE FROM {source(view.name)}") for view in views()}
+    empty = {view.name: lake.query(f"DESCRIBE {view.example}") for view in views()}
     lake.odometer("1", [10_000])
     lake.see("1", START)
     lake.write()
-    assert {view.name: lake.query(f"DESCRIBE FROM {source(view.name)}") for view in views()} == empty
+    assert {view.name: lake.query(f"DESCRIBE {view.example}") for view in views()} == empty
 
 
 def test_every_view_answers_alike_in_every_zone(lake):
     lake.odometer("1", [10_000, 10_001, 3, 90_000, 10_002], start=at("2026-03-28T22:30"), minutes=30)
     lake.add("1", at("2026-03-28T23:30"), "errors", json=json.dumps([ERROR]))
+    for second in range(0, 1200, 60):
+        lake.add("1", at("2026-03-28T23:50") + timedelta(seconds=second), "speed", 50)
     lake.cover("1", "2026-03-28")
     lake.cover("1", "2026-03-29", complete=None, expected_events=None)
     lake.say("1", 2, at("2026-03-30T05:00"))
@@ -77,16 +76,16 @@ def test_every_view_answers_alike_in_every_zone(lake):
     lake.see("1", at("2026-03-28T22:30"))
     lake.write()
 
-    def answer(view: str, zone: str) -> list:
-        what = "* EXCLUDE (age_seconds)" if view == "status" else "*"
-        rows = lake.query(f"SELECT {what} FROM {source(view)}", zone)
+    def answer(view: View, zone: str) -> list:
+        what = "* EXCLUDE (age_seconds)" if view.name == "status" else "*"
+        rows = lake.query(f"SELECT {what} {view.example}", zone)
         utc = [[value.astimezone(UTC) if isinstance(value, datetime) else value for value in row] for row in rows]
         return sorted(map(repr, utc))
 
     for view in views():
-        expected = answer(view.name, "UTC")
+        expected = answer(view, "UTC")
         assert expected or view.name == "quarantine"
-        assert [answer(view.name, zone) for zone in ZONES[1:]] == [expected] * (len(ZONES) - 1)
+        assert [answer(view, zone) for zone in ZONES[1:]] == [expected] * (len(ZONES) - 1)
 
 
 def test_latest_is_the_newest_by_measurement_then_by_receipt_then_by_id(lake):

@@ -1,0 +1,26 @@
+-- trips: the drives of each vehicle.
+--
+-- Columns
+--   vehicle_id       token id in decimal, or user device id
+--   trip_id          the vehicle and the start: `4711@2026-01-05T07:58:03.000Z`
+--   started_at       when it began, UTC
+--   ended_at         when it ended, or when it was last seen to go on, UTC
+--   start_latitude   degrees; the first position of the drive; null where none is known
+--   start_longitude  degrees; likewise
+--   end_latitude     degrees; the last position of the drive; likewise
+--   end_longitude    degrees; likewise
+--   distance_km      km; null where there is neither odometer nor speed
+--   duration_s       ended_at - started_at, seconds
+--   max_speed_kmh    the greatest speed measured, km/h; null where none was
+--   mean_speed_kmh   distance over duration, stops included, km/h
+--   ended_by         `ignition`: it was turned off; `standstill`: the vehicle was heard again within 300 s, or read
+--                    again, and did not move; `silence`: nothing was heard for 300 s; `ongoing`: less than 300 s
+--                    is known after it, so it may go on
+--   found_by         the best that told of it: `ignition`, `speed` or `odometer`
+--   distance_by      where the distance is from: `odometer` or `speed`
+--
+-- Rules
+--   Those of the macro `trips_by(gap_s, minimum_s)`, with DIMO's own defaults: a pause of more than 300 s ends a drive,
+--   and one shorter than 240 s is none.
+CREATE VIEW trips AS
+FROM trips_by(300, 240);
