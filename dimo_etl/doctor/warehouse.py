@@ -72,14 +72,13 @@ def _answers(root: Path) -> str:
     from dimo_etl.warehouse import views as defined
 
     with Warehouse.open(root) as warehouse:
-        names = [view.name for view in defined()]
-        for name in names:
-            zone = "('UTC')" if name.endswith("_in") else ""
-            warehouse.execute(f"FROM {name}{zone} LIMIT 0").fetchall()
+        known = defined()
+        for view in known:
+            warehouse.execute(f"{view.example} LIMIT 0").fetchall()
         counted = warehouse.execute("SELECT count(*), max(date) FROM coverage").fetchone()
     days, newest = counted or (0, None)
     held = f"{days:,} vehicle-days, the newest of {newest}" if days else "no days yet"
-    return f"DuckDB {version('duckdb')}, {len(names)} views answer; {held}"
+    return f"DuckDB {version('duckdb')}, {len(known)} views answer; {held}"
 
 
 def _write_and_remove(root: str) -> None:
