@@ -44,6 +44,7 @@ ORDER = (
     "status",
     "errors",
     "errors_daily",
+    "events",
     "measured",
     "trips_by",
     "trips",

@@ -67,6 +67,7 @@ def test_a_view_has_the_same_columns_and_types_with_files_as_without(lake):
 def test_every_view_answers_alike_in_every_zone(lake):
     lake.odometer("1", [10_000, 10_001, 3, 90_000, 10_002], start=at("2026-03-28T22:30"), minutes=30)
     lake.add("1", at("2026-03-28T23:30"), "errors", json=json.dumps([ERROR]))
+    lake.add("1", at("2026-03-28T23:30"), "events", json='[{"name": "x", "timestamp": "2026-03-28T23:30:01"}]')
     for second in range(0, 1200, 60):
         lake.add("1", at("2026-03-28T23:50") + timedelta(seconds=second), "speed", 50)
     lake.cover("1", "2026-03-28")
