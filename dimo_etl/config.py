@@ -29,6 +29,8 @@ _SERVICES = {
     "DIMO_FETCH_URL": "fetch-api",
     "DIMO_TELEMETRY_URL": "telemetry-api",
 }
+STATUS_EVENTS = "dimo.status"
+_EVENT_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DEFAULT_SOURCE = "device-data"
 # The vehicle NFT contracts, by environment.
 _CONTRACTS = {
@@ -77,6 +79,7 @@ class Settings:
         contract: the vehicle NFT contract the token exchange is asked about.
         warehouse: absolute folder.
         source: where history comes from, a name of `history.sources.SOURCES`.
+        event_types: the types of CloudEvents that are brought of raw events.
         max_rps: requests a second over all processes of this machine; None for no limit.
         time_zone: the IANA zone whose days DIMO is asked for distances of.
     """
@@ -93,6 +96,7 @@ class Settings:
     warehouse: str
     start_date: date
     source: str
+    event_types: tuple[str, ...] = (STATUS_EVENTS,)
     client_id: str | None = None
     domain: str | None = None
     api_key: Secret | None = field(default=None, repr=False)
@@ -133,6 +137,7 @@ class Settings:
             warehouse=_warehouse(given.get("DIMO_WAREHOUSE", WAREHOUSE)),
             start_date=_date("DIMO_START_DATE", given.get("DIMO_START_DATE", "2020-01-01")),
             source=source_named(given.get("DIMO_SOURCE", _DEFAULT_SOURCE), "DIMO_SOURCE"),
+            event_types=_event_types(given.get("DIMO_EVENT_TYPES", STATUS_EVENTS)),
             client_id=given.get("DIMO_CLIENT_ID"),
             domain=given.get("DIMO_DOMAIN"),
             api_key=Secret(key) if key else None,
@@ -248,6 +253,14 @@ def _vehicles(text: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(parse_vehicle_id(part) for part in text.split(",") if part.strip()))
     except InputError as error:
         raise ConfigError(f"DIMO_VEHICLES: {error}") from error
+
+
+def _event_types(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    wrong = next((name for name in names if _EVENT_TYPE.fullmatch(name) is None), None)
+    if wrong is not None or not names:
+        raise ConfigError(f"DIMO_EVENT_TYPES is {text!r}; give types of CloudEvents such as dimo.status,dimo.events.")
+    return names
 
 
 def _max_rps(given: Mapping[str, str], environment: str, device_data_url: str) -> float | None:

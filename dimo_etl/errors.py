@@ -41,6 +41,10 @@ class ServiceError(DimoError):
         self.requests = requests
 
 
+class TooMuchAskedError(ServiceError):
+    """A service does not answer for so much at once; it may for less."""
+
+
 class ServiceDownError(DimoError):
     """A service failed so often in a row that asking on would only harm; nothing more is asked of it."""
 

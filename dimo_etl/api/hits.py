@@ -93,7 +93,7 @@ def read_hits(body: bytes) -> Hits:
         envelope, sources = decoded(body, _Body), None
     except UnusableResponseError:
         # One odd event (NaN, a lone surrogate, a thousand brackets) must not take its neighbours with it.
-        skeleton, sources = _without_sources(body)
+        skeleton, sources = take_out(body, b'"_source"')
         envelope = decoded(skeleton, _Body)
     total, exact = _total(envelope.hits.total)
     found = envelope.hits.hits
@@ -120,8 +120,16 @@ def _source(hit: _Hit, sources: list[bytes] | None) -> bytes:
     return sources[int(raw[1:-1])] if sources is not None and raw.startswith(b"[") else raw
 
 
-def _without_sources(body: bytes) -> tuple[bytes, list[bytes]]:
-    """The body with the n-th `_source` replaced by `[n]`, and those sources, found by their brackets alone."""
+def take_out(body: bytes, member: bytes) -> tuple[bytes, list[bytes]]:
+    """A body without what its list holds of documents, which are found by their brackets alone.
+
+    Args:
+        body: an object with an object with a list of objects, each with a document.
+        member: the name of the member that is the document, in quotes.
+
+    Returns:
+        The body with the n-th document replaced by `[n]`, and the documents.
+    """
     skeleton: list[bytes] = []
     sources: list[bytes] = []
     around = bytearray()
@@ -140,6 +148,6 @@ def _without_sources(body: bytes) -> tuple[bytes, list[bytes]]:
                 sources.append(body[start : token.end()])
                 copied, start = token.end(), 0
         if not start:
-            pending = mark == b'"_source"' and _COLON.match(body, token.end()) is not None
+            pending = mark == member and _COLON.match(body, token.end()) is not None
     skeleton.append(body[copied:])
     return b"".join(skeleton), sources

@@ -27,6 +27,7 @@ TOKEN_EXCHANGE = Service("token exchange API", "DIMO_TOKEN_EXCHANGE_URL")
 DEVICE_DATA = Service("device data API", "DIMO_DEVICE_DATA_URL")
 DEVICES = Service("devices API", "DIMO_DEVICES_URL")
 IDENTITY = Service("identity API", "DIMO_IDENTITY_URL")
+FETCH = Service("Fetch API", "DIMO_FETCH_URL")
 TELEMETRY = Service("telemetry API", "DIMO_TELEMETRY_URL")
 
 

@@ -23,7 +23,7 @@ from dimo_etl.api.messages import Answer, HttpRefusedError, Response, TransientE
 from dimo_etl.api.ratelimit import RateLimiter
 from dimo_etl.api.retry import BUSY_STATUSES, RetryPolicy, is_transient, retry_after_seconds
 from dimo_etl.api.text import printable, server_words
-from dimo_etl.errors import ConfigError, ServiceError
+from dimo_etl.errors import ConfigError, ServiceError, TooMuchAskedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +134,7 @@ class Transport:
             except BodyTooLargeError:
                 size = f"{self._limits.body_bytes / 2**20:g} MiB"
                 sentence = f"{_subject(request)} answered with more than {size} when asked for {request.about}"
-                raise ServiceError(f"{sentence}; ask for less at once.", attempt) from None
+                raise TooMuchAskedError(f"{sentence}; ask for less at once.", attempt) from None
             except TransientError as failure:
                 self._wait(request, failure, attempt)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SOURCES = {
     "device-data": "dimo_etl.history.device_data",
+    "fetch": "dimo_etl.history.cloud_events",
     "telemetry": "dimo_etl.history.telemetry",
 }
 

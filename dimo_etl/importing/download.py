@@ -19,8 +19,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 from urllib.parse import SplitResult, urljoin
 
 import httpx
@@ -88,8 +89,8 @@ class Downloader:
             raise InputError("--sha256 takes 64 hexadecimal digits, as sha256sum prints them.")
         staged = store.stage()
         try:
-            with store.explained("write a download to"):
-                digest = self._receive(checked(link), staged, progress)
+            with store.explained("write a download to"), staged.open("wb") as file:
+                digest = self._receive(checked(link), file, progress)
             if sha256 is not None and digest != sha256.lower():
                 raise InputError(
                     f"The link's file hashes to {digest} and not to the {sha256.lower()} that was given; do not trust "
@@ -99,7 +100,18 @@ class Downloader:
         finally:
             store.discard(staged)
 
-    def _receive(self, link: SplitResult, target: Path, progress: Callable[[int], None]) -> str:
+    def read(self, link: str) -> bytes:
+        """What a link leads to, in memory.
+
+        Raises:
+            InputError: the link must not be followed, or leads to nothing.
+            ServiceError: its server cannot be reached, or broke off.
+        """
+        file = BytesIO()
+        self._receive(checked(link), file, lambda _: None)
+        return file.getvalue()
+
+    def _receive(self, link: SplitResult, target: BinaryIO, progress: Callable[[int], None]) -> str:
         """Follow a link into a file; returns its SHA-256."""
         for _ in range(_MOST_REDIRECTS + 1):
             with self._asked(link) as answer:
@@ -148,7 +160,7 @@ class Downloader:
                 return connection
         raise ServiceError(f"{host} cannot be reached ({why}); check the link and the network.")
 
-    def _save(self, answer: _Answer, target: Path, progress: Callable[[int], None]) -> str:
+    def _save(self, answer: _Answer, target: BinaryIO, progress: Callable[[int], None]) -> str:
         if answer.status != http.client.OK:
             raise InputError(
                 f"{answer.host} answered {answer.status}; the link has expired (it is good for 24 hours) or is not "
@@ -158,14 +170,13 @@ class Downloader:
             raise self._too_large(answer)
         digest, size = hashlib.sha256(), 0
         try:
-            with target.open("wb") as file:
-                for part in decoded(answer.chunks(), answer.header("Content-Encoding")):
-                    size += len(part)
-                    if size > self.max_bytes:
-                        raise self._too_large(answer)
-                    digest.update(part)
-                    file.write(part)
-                    progress(size)
+            for part in decoded(answer.chunks(), answer.header("Content-Encoding")):
+                size += len(part)
+                if size > self.max_bytes:
+                    raise self._too_large(answer)
+                digest.update(part)
+                target.write(part)
+                progress(size)
         except TransientError as error:
             raise ServiceError(f"{answer.host} {error}; run the import again.") from None
         return digest.hexdigest()

@@ -1,7 +1,4 @@
-"""The services in one application, each below the prefix that the sandbox environment's addresses name.
-
-Left free: `/fetch-api`.
-"""
+"""The services in one application, each below the prefix that the sandbox environment's addresses name."""
 
 from __future__ import annotations
 
@@ -18,6 +15,7 @@ from dimo_etl.sandbox.chance import chance
 from dimo_etl.sandbox.device_data import DeviceData
 from dimo_etl.sandbox.devices import Devices
 from dimo_etl.sandbox.exchange import Exchange
+from dimo_etl.sandbox.fetch import Fetch
 from dimo_etl.sandbox.front import Front, RequestLog
 from dimo_etl.sandbox.identity import Identity
 from dimo_etl.sandbox.telemetry import Telemetry
@@ -73,6 +71,7 @@ def build_app(
             Mount("/devices-api", routes=Devices(fleet, callers).routes()),
             Mount("/exports", routes=exports.routes()),
             Mount("/identity-api", routes=Identity(fleet).routes()),
+            Mount("/fetch-api", routes=Fetch(fleet, faults, vehicles).routes()),
             Mount("/telemetry-api", routes=Telemetry(fleet, faults, vehicles).routes()),
         ]
     )

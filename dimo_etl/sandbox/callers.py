@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dimo_etl.sandbox.exchange import CONTRACT
@@ -13,6 +14,32 @@ if TYPE_CHECKING:
 
     from dimo_etl.sandbox.fleet import Fleet
     from dimo_etl.sandbox.vehicles import SimVehicle
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLCaller:
+    """Whose token a query came with, and its privileges; no vehicle without a token."""
+
+    token_id: int | None
+    privileges: frozenset[int] = frozenset()
+
+
+def graphql_caller(request: Request, vehicles: Issuer) -> GraphQLCaller | None:
+    """Who sent a query; None where the token is not good, which the GraphQL services tell apart from none.
+
+    Args:
+        request: the query.
+        vehicles: verifies vehicle tokens.
+    """
+    token = bearer(request.headers.get("authorization"))
+    if token is None:
+        return GraphQLCaller(None)
+    try:
+        claims = vehicles.verify(token)
+    except InvalidTokenError:
+        return None
+    held = claims.get("privilege_ids")
+    return GraphQLCaller(int(str(claims["token_id"])), frozenset(held if isinstance(held, list) else ()))
 
 
 class Callers:

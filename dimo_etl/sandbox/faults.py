@@ -51,9 +51,12 @@ class Faults:
 
     Attributes:
         telemetry_span: the longest window of signals that does not exceed the execution time; None for any.
+        fetch_span: the same of raw events.
     """
 
     telemetry_span: timedelta | None = None
+    fetch_span: timedelta | None = None
+    _rows: list[int] = field(default_factory=list)
     _http: list[HttpFault] = field(default_factory=list)
     _search: list[SearchFault] = field(default_factory=list)
     _broken_days: set[tuple[int, date]] = field(default_factory=set)
@@ -89,7 +92,7 @@ class Faults:
         self._search += [SearchFault("missing_hits", number)] * times
 
     def break_day(self, token_id: int, day: date) -> None:
-        """Answer every history request that touches the vehicle's day with 500, until it is healed."""
+        """Fail every request for history or raw events that touches the vehicle's day, until it is healed."""
         self._broken_days.add((token_id, day))
 
     def heal_day(self, token_id: int, day: date) -> None:
@@ -107,13 +110,14 @@ class Faults:
             self._http.clear()
             self._search.clear()
             self._broken_days.clear()
-            self.telemetry_span = None
+            self._rows.clear()
+            self.telemetry_span = self.fetch_span = None
 
     @property
     def pending(self) -> int:
         """How many faults have not happened yet."""
         with self._lock:
-            return len(self._http) + len(self._search)
+            return len(self._http) + len(self._search) + len(self._rows)
 
     def take_http(self, path: str) -> HttpFault | None:
         """The fault that happens to a request now, if one does."""
@@ -127,6 +131,15 @@ class Faults:
         """The fault that happens to a search now, if one does."""
         with self._lock:
             return self._search.pop(0) if self._search else None
+
+    def drop_rows(self, number: int, *, times: int = 1) -> None:
+        """Leave the newest raw events out of the next answers, but count them."""
+        self._rows += [number] * times
+
+    def take_rows(self) -> int:
+        """How many of the newest raw events are left out of an answer now."""
+        with self._lock:
+            return self._rows.pop(0) if self._rows else 0
 
     def is_broken(self, token_id: int, start_ms: int, end_ms: int) -> bool:
         """Whether a range of time (milliseconds since the epoch, both included) touches a broken day."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dimo_etl.sandbox.fleet import Fleet
     from dimo_etl.sandbox.vehicles import Kind
 
-_CONNECTIONS: dict[Kind, str] = {
+CONNECTIONS: dict[Kind, str] = {
     "autopi": "0x5e31bBc786D7bEd95216383787deA1ab0f1c1897",
     "v2": "0x5e31bBc786D7bEd95216383787deA1ab0f1c1897",
     "macaron": "0x4c674ddE8189aEF6e3b58F5a36d7438b2b1f6Bc2",
@@ -62,7 +62,7 @@ class Measured:
     def source(self, token_id: int) -> str:
         """The address of the connection that reports a vehicle."""
         vehicle = self._fleet.vehicle(token_id)
-        return _CONNECTIONS[vehicle.kind] if vehicle is not None else ""
+        return CONNECTIONS[vehicle.kind] if vehicle is not None else ""
 
     def between(self, token_id: int, from_us: int, to_us: int, names: Collection[str] | None = None) -> dict[str, Rows]:
         """The rows of some signals, of all where none are named, from `from_us` to before `to_us`."""

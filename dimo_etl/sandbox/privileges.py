@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NON_LOCATION_HISTORY, CURRENT_LOCATION, LOCATION_HISTORY, APPROXIMATE_LOCATION = 1, 3, 4, 8
+NON_LOCATION_HISTORY, CURRENT_LOCATION, LOCATION_HISTORY, RAW_DATA, APPROXIMATE_LOCATION = 1, 3, 4, 7, 8
 NAMES = {
     1: "privilege:GetNonLocationHistory",
     2: "privilege:ExecuteCommands",

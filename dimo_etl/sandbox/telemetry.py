@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dimo_etl.sandbox.activity import Wish, daily_activity, segments
+from dimo_etl.sandbox.callers import graphql_caller
 from dimo_etl.sandbox.exchange import CHAIN_ID
 from dimo_etl.sandbox.graphql import GraphQLService
 from dimo_etl.sandbox.happenings import NAMES, happenings
@@ -18,7 +19,6 @@ from dimo_etl.sandbox.measured import Measured, Seen
 from dimo_etl.sandbox.privileges import LOCATION_HISTORY, NON_LOCATION_HISTORY
 from dimo_etl.sandbox.telemetry_fields import (
     Bucket,
-    Caller,
     bad_request,
     give_times,
     interval_us,
@@ -26,13 +26,13 @@ from dimo_etl.sandbox.telemetry_fields import (
     require,
     resolver,
 )
-from dimo_etl.sandbox.tokens import InvalidTokenError, Issuer, bearer
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from dimo_etl.sandbox.faults import Faults
     from dimo_etl.sandbox.fleet import Fleet
+    from dimo_etl.sandbox.tokens import Issuer
 
 _COMPLEXITY = 100
 # The service's successor counts a window's buckets, empty ones too, and refuses more.
@@ -69,15 +69,9 @@ class Telemetry:
         return [Route("/query", self._query, methods=["GET", "POST"])]
 
     async def _query(self, request: Request) -> Response:
-        token = bearer(request.headers.get("authorization"))
-        caller = Caller(None)
-        if token is not None:
-            try:
-                claims = self._vehicles.verify(token)
-            except InvalidTokenError:
-                return JSONResponse({"message": "JWT is invalid."}, 401)
-            held = claims.get("privilege_ids")
-            caller = Caller(int(str(claims["token_id"])), frozenset(held if isinstance(held, list) else ()))
+        caller = graphql_caller(request, self._vehicles)
+        if caller is None:
+            return JSONResponse({"message": "JWT is invalid."}, 401)
         root: dict[str, Callable[..., object]] = {
             "signals": self._signals,
             "signalsLatest": self._latest,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -22,14 +21,6 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", re.ASCII)
 _UNITS_US = {"ns": 0.001, "us": 1, "µs": 1, "ms": 1000, "s": 1e6, "m": 6e7, "h": 3.6e9}
 _LOCATION = ("currentLocationAltitude", "currentLocationCoordinates", "currentLocationHeading")
 _APPROXIMATE = "currentLocationApproximateCoordinates"
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whose token it is, and its privileges; no vehicle without a token."""
-
-    token_id: int | None
-    privileges: frozenset[int] = frozenset()
 
 
 class Bucket(dict[str, list["Value"]]):
