@@ -47,7 +47,7 @@ def transport(make_transport) -> Transport:
 @pytest.fixture
 def settings(server) -> Settings:
     """The sandbox's licence, with every service at the test's server."""
-    names = ("AUTH", "TOKEN_EXCHANGE", "DEVICE_DATA", "DEVICES", "IDENTITY", "TELEMETRY")
+    names = ("AUTH", "TOKEN_EXCHANGE", "DEVICE_DATA", "DEVICES", "IDENTITY", "TELEMETRY", "FETCH")
     return Settings.from_environment(
         SANDBOX_LICENCE
         | {"DIMO_ENVIRONMENT": "production", "DIMO_MAX_RPS": "8"}
