@@ -109,7 +109,7 @@ def test_events_of_drives_are_a_type_of_their_own(ask):
 
 def test_the_latest_event_is_that_of_today_or_before(ask):
     query = (
-        "query ($did: String!) { latestCloudEvent(did: $did) { header { time } } latestIndex(did: $did) { indexKey } }"  # noqa
+        "query ($did: String!) { latestCloudEvent(did: $did) { header { time } } latestIndex(did: $did) { indexKey } }"
     )
     told = ask(query).json()["data"]
     assert datetime.fromisoformat(told["latestCloudEvent"]["header"]["time"]) < datetime(2026, 1, 16, tzinfo=UTC)
