@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 
-from dimo_etl.api.auth import access_tokens
-from dimo_etl.api.distances import Distances
+from dimo_etl.api.auth import AccessTokens, access_tokens
+from dimo_etl.api.distances import Distances, DistanceSource
 from dimo_etl.api.exchange import DISTANCES, SIGNALS, STATUS, VehicleTokens
 from dimo_etl.api.identity import SharedVehicle, shared_vehicles
 from dimo_etl.api.retry import RetryPolicy
 from dimo_etl.api.status import StatusRoutes
 from dimo_etl.api.telemetry import Telemetry
+from dimo_etl.api.telemetry_distances import TelemetryDistances
 from dimo_etl.api.telemetry_status import TelemetryStatus
 from dimo_etl.api.transport import Transport
 from dimo_etl.api.user_devices import Device, UserDevices
 from dimo_etl.config import Settings
 from dimo_etl.errors import DimoError, InputError
+from dimo_etl.history.device_data import DeviceDataSource
 from dimo_etl.history.source import Source
 from dimo_etl.history.sources import open_source
 from dimo_etl.lake.vehicles import KnownVehicle, Listing
@@ -107,9 +109,15 @@ class Connection:
         """The source of history; what `vehicles` learned of privileges saves asking for too many."""
         return open_source(self.transport, self._settings, self._granted)
 
-    def distances(self) -> Distances:
-        """The distances that DIMO computes."""
+    def distances(self, now: Callable[[], datetime]) -> DistanceSource:
+        """The distances that DIMO computes, by the service that history comes from, or by its like.
+
+        Args:
+            now: the time.
+        """
         access = access_tokens(self.transport, self._settings)
+        if self._settings.source != DeviceDataSource.name:
+            return TelemetryDistances(self._telemetry(access), now)
         tokens = VehicleTokens(self.transport, access, self._settings, purpose=DISTANCES, granted=self._granted)
         return Distances(self.transport, tokens, access, self._settings)
 
@@ -119,11 +127,14 @@ class Connection:
         The Device Data API has none for who may not read history there, and the telemetry API has them of every source.
         """
         access = access_tokens(self.transport, self._settings)
-        if self._settings.source != "device-data":
-            tokens = VehicleTokens(self.transport, access, self._settings, purpose=SIGNALS, granted=self._granted)
-            return TelemetryStatus(Telemetry(self.transport, tokens, self._settings))
+        if self._settings.source != DeviceDataSource.name:
+            return TelemetryStatus(self._telemetry(access))
         tokens = VehicleTokens(self.transport, access, self._settings, purpose=STATUS, granted=self._granted)
         return StatusRoutes(self.transport, tokens, access, self._settings)
+
+    def _telemetry(self, access: AccessTokens) -> Telemetry:
+        tokens = VehicleTokens(self.transport, access, self._settings, purpose=SIGNALS, granted=self._granted)
+        return Telemetry(self.transport, tokens, self._settings)
 
     def __enter__(self) -> Connection:
         self.transport.__enter__()

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from dimo_etl.api.distances import Distances
+from dimo_etl.api.distances import DayDistance, DistanceSource
 from dimo_etl.breaker import Breaker
 from dimo_etl.config import Settings
 from dimo_etl.connection import Connection
@@ -70,7 +70,7 @@ def bring_distances(
         asked = set() if refresh else _asked_lately(store, now(), settings.time_zone)
         due = [vehicle for vehicle in vehicles if vehicle.vehicle_id not in asked]
         brought.not_due = [vehicle.vehicle_id for vehicle in vehicles if vehicle.vehicle_id in asked]
-        visits = _Visits(connection.distances(), settings.time_zone, Breaker(len(due)), now)
+        visits = _Visits(connection.distances(now), settings.time_zone, Breaker(len(due)), now)
         with ThreadPoolExecutor(settings.concurrency, "dimo-distances") as jobs:
             for vehicle, (said, failure) in zip(due, jobs.map(visits.visit, due), strict=True):
                 brought.said += said
@@ -84,7 +84,7 @@ def bring_distances(
 class _Visits:
     """Asks about vehicles, from any thread."""
 
-    def __init__(self, source: Distances, time_zone: str, breaker: Breaker, now: Callable[[], datetime]) -> None:
+    def __init__(self, source: DistanceSource, time_zone: str, breaker: Breaker, now: Callable[[], datetime]) -> None:
         self._source = source
         self._time_zone = time_zone
         self._breaker = breaker
@@ -98,9 +98,9 @@ class _Visits:
             self._breaker.check()
             total = self._source.total(vehicle)
             if total is not None:
-                said.append(Said(vehicle.vehicle_id, asked_at, None, None, total))
+                said.append(Said(vehicle.vehicle_id, asked_at, None, None, total, self._source.said_by))
             days = self._source.daily(vehicle, self._time_zone) or ()
-            said += [Said(vehicle.vehicle_id, asked_at, self._time_zone, day.day, day.km) for day in days]
+            said += [self._said(vehicle, asked_at, day) for day in days]
         except ServiceError as error:
             self._breaker.failed(vehicle, error)
             return said, error
@@ -108,6 +108,18 @@ class _Visits:
             return said, error
         self._breaker.worked()
         return said, None
+
+    def _said(self, vehicle: Vehicle, asked_at: datetime, day: DayDistance) -> Said:
+        return Said(
+            vehicle_id=vehicle.vehicle_id,
+            asked_at=asked_at,
+            time_zone=self._time_zone,
+            date=day.day,
+            dimo_km=day.km,
+            said_by=self._source.said_by,
+            drives=day.drives,
+            driving_s=day.driving_s,
+        )
 
 
 def _asked_lately(store: Store, moment: datetime, time_zone: str) -> set[str]:

@@ -12,12 +12,16 @@
 --   missing_days   UTC days from our first to our last that are not proved complete, of those the row is about
 --   time_zone      the zone of `date`; null for the total
 --   asked_at       when DIMO was asked, UTC
+--   said_by        the service that said it: `device-data` or `telemetry`
 --
 -- DIMO's rule (Device Data API)
 --   Total: greatest minus smallest `odometer` of all documents, valid or not; 0 where there is none. Day: the same
 --   within the local day; null where there is none or the greatest is invalid (100 km or less, 65538, 65539 or
 --   983040: DIMO's IsOdometerValid). Readings are 32-bit floats there, and so they are here. Ours are those received
 --   until DIMO was asked.
+-- DIMO's rule (Telemetry API, `dailyActivity`)
+--   Day: greatest minus smallest `powertrainTransmissionTravelledDistance`, valid or not; null where there is none. A
+--   legacy `odometer` above 999 999 is metres there, rounded to km. There is no total.
 --
 -- Why, the first that holds
 --   agrees                they agree
@@ -33,29 +37,45 @@
 CREATE VIEW reconciliation AS
 WITH said AS (
     -- What a row is about: its day, or all of time.
-    SELECT vehicle_id, coalesce(date, 'infinity') AS about, date, dimo_km, time_zone, asked_at
+    SELECT vehicle_id, coalesce(date, 'infinity') AS about, date, dimo_km, time_zone, asked_at, said_by
     FROM dimo_distances
     QUALIFY row_number() OVER (PARTITION BY vehicle_id, date ORDER BY asked_at DESC) = 1
 ),
-readings AS (
+received AS (
     SELECT
         vehicle_id,
         timestamp,
+        name,
         coalesce(received_at, timestamp) AS received_at,
-        coalesce(value_number, try_cast(value_string AS DOUBLE), try_cast(value_json AS DOUBLE)) AS number,
-        try_cast(number AS FLOAT)::DOUBLE AS km,
-        km > 100 AND km NOT IN (65538, 65539, 983040) AS is_valid
+        coalesce(value_number, try_cast(value_string AS DOUBLE), try_cast(value_json AS DOUBLE)) AS number
     FROM signals
     SEMI JOIN said USING (vehicle_id)
-    WHERE name = 'odometer' AND isfinite(number)
+    WHERE name IN ('odometer', 'powertrainTransmissionTravelledDistance') AND isfinite(number)
+),
+-- As each service counts them.
+readings AS (
+    SELECT
+        vehicle_id,
+        said_by,
+        timestamp,
+        received_at,
+        CASE
+            WHEN said_by = 'device-data' THEN try_cast(number AS FLOAT)::DOUBLE
+            WHEN name = 'odometer' AND number > 999999 THEN round(number / 1000)
+            ELSE number
+        END AS km,
+        km > 100 AND km NOT IN (65538, 65539, 983040) AS is_valid
+    FROM received
+    JOIN (SELECT DISTINCT vehicle_id, said_by FROM said) USING (vehicle_id)
+    WHERE name = 'odometer' OR said_by = 'telemetry'
 ),
 zones AS (
-    SELECT DISTINCT vehicle_id, time_zone FROM said WHERE date IS NOT NULL
+    SELECT DISTINCT vehicle_id, said_by, time_zone FROM said WHERE date IS NOT NULL
 ),
 dated AS (
-    SELECT vehicle_id, time_zone, timezone(time_zone, timestamp)::DATE AS date, received_at, km, is_valid
+    SELECT vehicle_id, said_by, time_zone, timezone(time_zone, timestamp)::DATE AS date, received_at, km, is_valid
     FROM readings
-    JOIN zones USING (vehicle_id)
+    JOIN zones USING (vehicle_id, said_by)
 ),
 heights AS (
     SELECT
@@ -66,13 +86,13 @@ heights AS (
         max(km) FILTER (is_valid) AS greatest_valid,
         min(km) FILTER (is_valid) AS smallest_valid
     FROM said
-    JOIN dated USING (vehicle_id, time_zone, date)
+    JOIN dated USING (vehicle_id, said_by, time_zone, date)
     WHERE received_at <= asked_at
     GROUP BY ALL
     UNION ALL
     SELECT vehicle_id, about, max(km), min(km), max(km) FILTER (is_valid), min(km) FILTER (is_valid)
     FROM said
-    JOIN readings USING (vehicle_id)
+    JOIN readings USING (vehicle_id, said_by)
     WHERE said.date IS NULL AND received_at <= asked_at
     GROUP BY ALL
 ),
@@ -135,7 +155,7 @@ compared AS (
         evidence.* EXCLUDE (vehicle_id, about),
         CASE
             WHEN said.date IS NULL THEN coalesce(greatest - smallest, 0)
-            WHEN greatest = greatest_valid THEN greatest - smallest
+            WHEN greatest = greatest_valid OR said_by = 'telemetry' THEN greatest - smallest
         END AS ours_km,
         dimo_km - ours_km AS difference_km,
         CASE
@@ -167,7 +187,7 @@ theirs AS (
     FROM compared, suspects AS top, suspects AS bottom
     WHERE NOT is_same
         AND ours_km IS NOT NULL
-        AND (top.km IS NULL OR (date IS NULL AND top.km > greatest))
+        AND (top.km IS NULL OR ((date IS NULL OR said_by = 'telemetry') AND top.km > greatest))
         AND (bottom.km IS NULL OR bottom.km < smallest)
 ),
 spoilt AS (
@@ -182,7 +202,7 @@ spoilt AS (
         || CASE WHEN greatest < 65538 THEN '65538, 65539 or ' ELSE '' END || '983040 km'
     FROM compared
     ANTI JOIN (SELECT vehicle_id FROM said WHERE date IS NULL AND dimo_km = 0) USING (vehicle_id)
-    WHERE NOT is_same AND dimo_km IS NULL AND greatest < 983040
+    WHERE NOT is_same AND dimo_km IS NULL AND greatest < 983040 AND said_by = 'device-data'
     UNION ALL
     SELECT
         vehicle_id,
@@ -274,5 +294,6 @@ SELECT
     END AS detail,
     coalesce(missing_days, 0) AS missing_days,
     time_zone,
-    asked_at
+    asked_at,
+    said_by
 FROM judged;

@@ -10,7 +10,7 @@ import logging
 import threading
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
@@ -37,10 +37,32 @@ _REFRESH = {"refresh": "true"}
 
 @dataclass(frozen=True, slots=True)
 class DayDistance:
-    """A local day's distance in km; None where DIMO has none: no odometer that day, or an invalid one."""
+    """A local day's driving, as DIMO tells it.
+
+    Attributes:
+        km: the distance; None where DIMO has none: no odometer that day, or an invalid one.
+        drives: how many drives began; None where the service does not tell.
+        driving_s: for how long it drove, seconds; likewise.
+    """
 
     day: date
     km: float | None
+    drives: int | None = None
+    driving_s: int | None = None
+
+
+class DistanceSource(Protocol):
+    """A service that tells distances; its methods raise DimoErrors."""
+
+    @property
+    def said_by(self) -> str:
+        """What the lake calls it."""
+
+    def total(self, vehicle: Vehicle) -> float | None:
+        """How far the vehicle was driven in all, km; None where the service does not tell."""
+
+    def daily(self, vehicle: Vehicle, time_zone: str) -> list[DayDistance] | None:
+        """How far it was driven on each of the last local days; None where the service does not tell."""
 
 
 class _Total(msgspec.Struct):
@@ -77,6 +99,8 @@ class Distances:
     AuthError where the developer token is refused, RequestRefusedError where the request itself is, and ServiceError
     where there is no usable answer after every retry.
     """
+
+    said_by = "device-data"
 
     def __init__(
         self, transport: Transport, tokens: VehicleTokens, access_tokens: AccessTokens, settings: Settings

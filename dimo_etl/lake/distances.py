@@ -22,6 +22,9 @@ _SCHEMA = pa.schema(
         ("time_zone", pa.string()),
         ("date", pa.date32()),
         ("dimo_km", pa.float64()),
+        ("said_by", pa.string()),
+        ("drives", pa.int32()),
+        ("driving_s", pa.int64()),
     ]
 )
 
@@ -36,6 +39,9 @@ class Said:
         time_zone: the IANA zone of `date`; None for the total.
         date: the day in that zone; None for the total.
         dimo_km: km; None where DIMO has no distance for the day.
+        said_by: the service, as sources are named; None in what was kept before there were two.
+        drives: how many drives began that day; None where the service does not tell.
+        driving_s: for how long it drove that day, seconds; likewise.
     """
 
     vehicle_id: str
@@ -43,6 +49,9 @@ class Said:
     time_zone: str | None
     date: date | None
     dimo_km: float | None
+    said_by: str | None = "device-data"
+    drives: int | None = None
+    driving_s: int | None = None
 
 
 def add_said(store: Store, answers: Iterable[Said]) -> None:

@@ -85,6 +85,9 @@ _DISTANCES = {
     "time_zone": "VARCHAR",
     "date": "DATE",
     "dimo_km": "DOUBLE",
+    "said_by": "VARCHAR",
+    "drives": "INTEGER",
+    "driving_s": "BIGINT",
 }
 _FOOTERS = {"file_name": "BLOB", "key": "BLOB", "value": "BLOB"}
 _PLACE = re.compile(r"\$\{(\w+)\}")
@@ -173,7 +176,7 @@ def _bindings(root: Path) -> Mapping[str, str]:
         vehicles = _widened(f"read_parquet({listed})", _VEHICLES)
     distances = _empty(_DISTANCES)
     if _any_day(root / layout.DISTANCES, "asked"):
-        distances = f"read_parquet({said}, hive_partitioning = false)"
+        distances = _widened(f"read_parquet({said}, hive_partitioning = false, union_by_name = true)", _DISTANCES)
     return {
         "vehicles": vehicles,
         "signals": signals,
