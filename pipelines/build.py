@@ -7,9 +7,14 @@ from pipelines.assets.history import history_assets
 from pipelines.assets.snapshots import snapshots
 from pipelines.assets.vehicles import vehicles
 from pipelines.assets.views import answers
-from pipelines.checks import agrees, complete, unique
-from pipelines.jobs import daily_job, daily_schedule, hourly_schedule, snapshot_job
+from pipelines.checks import agrees, columns, complete, in_their_day, odometers, unique
+from pipelines.jobs import daily_job, look_job, snapshot_job
 from pipelines.resources import Dimo
+from pipelines.schedules import daily_schedule, hourly_schedule, look_schedule
+from pipelines.standing import newest_day_is_there, none_left_failed
+
+# Documents arrive late: a car without reception sends its day when it is back. Three days catch nearly all of it.
+LOOKBACK_DAYS = 3
 
 
 def build_defs(dimo: Dimo | None = None) -> dg.Definitions:
@@ -20,12 +25,21 @@ def build_defs(dimo: Dimo | None = None) -> dg.Definitions:
     """
     resource = dimo or Dimo()
     start = resource.settings.start_date
-    daily, hourly = daily_job(), snapshot_job()
+    daily, hourly, look = daily_job(), snapshot_job(), look_job()
     return dg.Definitions(
         assets=[vehicles, history_assets(start), dimo_distances, snapshots, answers],
-        asset_checks=[complete, unique, agrees],
-        jobs=[daily, hourly],
-        schedules=[daily_schedule(start, daily), hourly_schedule(hourly)],
+        asset_checks=[
+            complete,
+            none_left_failed,
+            unique,
+            columns,
+            in_their_day,
+            odometers,
+            newest_day_is_there,
+            agrees,
+        ],
+        jobs=[daily, hourly, look],
+        schedules=[daily_schedule(start, LOOKBACK_DAYS, daily), hourly_schedule(hourly), look_schedule(look)],
         resources={"dimo": resource},
         # Steps are few and light, and a run is a process of its own: measured 0.3 s a run against 3 s with one
         # process a step. Side by side run the runs.

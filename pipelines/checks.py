@@ -5,59 +5,120 @@ Belongs here: questions about what lies in the warehouse. What a fetch itself ca
 A check looks at the days of its run; started by itself, without a day, it looks at every day that is held.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
 import dagster as dg
 
-from dimo_etl.lake.audit import audit_day
+from dimo_etl.lake.audit import audit_columns, audit_day, audit_times
 from dimo_etl.lake.raw import days_held, units_of
 from dimo_etl.lake.store import Store
 from dimo_etl.warehouse import Warehouse
+from dimo_etl.warehouse.excerpt import excerpt
 from dimo_etl.warehouse.publish import publish
 from pipelines.assets.distances import DISTANCES_KEY
 from pipelines.assets.history import RAW, SIGNALS_KEY
 from pipelines.failures import explained
 from pipelines.jobs import PARTITION, RANGE_START
+from pipelines.markdown import table
 from pipelines.resources import Dimo
+
+_ODD_ODOMETERS = """
+    FROM odometer
+    LEFT JOIN distance_daily AS day ON day.vehicle_id = odometer.vehicle_id AND day.date = odometer.timestamp::DATE
+    SELECT
+        odometer.vehicle_id,
+        odometer.timestamp::DATE AS date,
+        count(*) AS readings,
+        count(*) FILTER (NOT is_valid) AS not_believed,
+        any_value(day.resets) AS resets,
+        string_agg(DISTINCT reason, ', ' ORDER BY reason) AS reasons
+    GROUP BY ALL
+    HAVING not_believed * 2 > readings OR resets > 0
+    ORDER BY ALL
+"""
 
 
 @dg.asset_check(asset=RAW)
 def complete(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dimo]) -> dg.AssetCheckResult:
-    """Every vehicle-day asked of the service is proved complete; if not, both numbers and the reason are here."""
+    """Every vehicle-day asked of the service is proved complete; if not, both numbers and the reason are here.
+
+    A warning, where all that is missing is of vehicles whose owners share no history: only they can change that. It
+    stops nothing: what is held of the other vehicles goes on to the views.
+    """
     with explained(dimo), Store(dimo.settings.warehouse) as store:
         days = _days(context, store)
         records = [unit.coverage for day in days for unit in units_of(store, day)]
     unproved = [record for record in records if record.complete is False]
-    table = ["| vehicle | day | expected | held | why |", "|---|---|---|---|---|"]
-    table += [
-        f"| {found.vehicle_id} | {found.date} | {found.expected_events} | {found.fetched_events} | {found.reason} |"
-        for found in unproved[:50]
-    ]
+    lacking = [record for record in unproved if record.privileges != ()]
+    rows = [(one.vehicle_id, one.date, one.expected_events, one.fetched_events, one.reason) for one in unproved]
     return dg.AssetCheckResult(
         passed=not unproved,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=f"{len(unproved)} vehicle-days are not complete." if unproved else "All are complete.",
+        severity=dg.AssetCheckSeverity.ERROR if lacking else dg.AssetCheckSeverity.WARN,
+        description=_shortage(len(lacking), len(unproved)),
         metadata={
             "days": len(days),
             "vehicle_days": len(records),
-            "vehicle_days_incomplete": len(unproved),
-            **({"incomplete": dg.MetadataValue.md("\n".join(table))} if unproved else {}),
+            "vehicle_days_incomplete": len(lacking),
+            "vehicle_days_not_shared": len(unproved) - len(lacking),
+            **({"incomplete": _table(("vehicle", "day", "expected", "held", "why"), rows)} if unproved else {}),
         },
     )
+
+
+def _shortage(lacking: int, unproved: int) -> str:
+    if lacking:
+        return f"{lacking} vehicle-days are not complete; do what the reason says, then run their days again."
+    if unproved:
+        return f"{unproved} vehicle-days are not shared; ask the owners, or leave the vehicles out of DIMO_VEHICLES."
+    return "All are complete."
 
 
 @dg.asset_check(asset=SIGNALS_KEY, blocking=True)
 def unique(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dimo]) -> dg.AssetCheckResult:
     """No event is in a day twice, and each day holds exactly the events its coverage records say it keeps."""
-    with explained(dimo), Store(dimo.settings.warehouse) as store:
-        days = _days(context, store)
-        wrong = [text for day in days for text in audit_day(store, day)]
+    return _audit(context, dimo, audit_day, "Each event is there once.")
+
+
+@dg.asset_check(asset=SIGNALS_KEY, blocking=True)
+def columns(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dimo]) -> dg.AssetCheckResult:
+    """Each day's file has the promised columns, of the promised types."""
+    return _audit(context, dimo, audit_columns, "All columns are as promised.")
+
+
+@dg.asset_check(asset=SIGNALS_KEY, blocking=True)
+def in_their_day(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dimo]) -> dg.AssetCheckResult:
+    """The events of a day were measured on that UTC day."""
+    return _audit(context, dimo, audit_times, "Each event is of its day.")
+
+
+@dg.asset_check(asset=SIGNALS_KEY)
+def odometers(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dimo]) -> dg.AssetCheckResult:
+    """Most odometer readings of each vehicle-day are believed, and no odometer was reset or swapped.
+
+    A warning: the views leave out what they do not believe, and distances go on; but somebody should know.
+    """
+    with explained(dimo):
+        root = Path(dimo.settings.warehouse)
+        with Store(str(root)) as store:
+            days = _days(context, store)
+        with excerpt(root, days) as session:
+            rows = session.execute(_ODD_ODOMETERS).fetchall()
     return dg.AssetCheckResult(
-        passed=not wrong,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description="; ".join(wrong[:5]) or "Each event is there once.",
-        metadata={"days": len(days)},
+        passed=not rows,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(rows)} vehicle-days have an odometer that is hard to believe; the view `odometer` says why."
+        if rows
+        else "All odometers are plausible.",
+        metadata={
+            "days": len(days),
+            **(
+                {"odd": _table(("vehicle", "day", "readings", "not believed", "resets", "reasons"), rows)}
+                if rows
+                else {}
+            ),
+        },
     )
 
 
@@ -70,11 +131,9 @@ def agrees(dimo: dg.ResourceParam[Dimo]) -> dg.AssetCheckResult:
         with Warehouse.open(root) as warehouse:
             rows = warehouse.arrow("FROM reconciliation ORDER BY vehicle_id, date NULLS FIRST").to_pylist()
     differing = [row for row in rows if row["agrees"] is False]
-    table = ["| vehicle | day | DIMO km | ours km | why | |", "|---|---|---|---|---|---|"]
-    table += [
-        f"| {row['vehicle_id']} | {row['date'] or 'in all'} | {row['dimo_km']} | {row['ours_km']} "
-        f"| {row['why']} | {row['detail']} |"
-        for row in differing[:50]
+    cells = [
+        (row["vehicle_id"], row["date"] or "in all", row["dimo_km"], row["ours_km"], row["why"], row["detail"])
+        for row in differing
     ]
     return dg.AssetCheckResult(
         passed=not differing,
@@ -83,9 +142,35 @@ def agrees(dimo: dg.ResourceParam[Dimo]) -> dg.AssetCheckResult:
         metadata={
             "distances": len(rows),
             "differing": len(differing),
-            **({"differences": dg.MetadataValue.md("\n".join(table))} if differing else {}),
+            **(
+                {"differences": _table(("vehicle", "day", "DIMO km", "ours km", "why", ""), cells)} if differing else {}
+            ),
         },
     )
+
+
+def _audit(
+    context: dg.AssetCheckExecutionContext, dimo: Dimo, audit: Callable[[Store, date], list[str]], good: str
+) -> dg.AssetCheckResult:
+    """What one kind of audit finds wrong with the files of the days.
+
+    Red means that a file was changed by something else, or that this program is wrong: nothing a service or a vehicle
+    does can cause it. So it stops what comes after, and the way out is to make the day anew.
+    """
+    with explained(dimo), Store(dimo.settings.warehouse) as store:
+        days = _days(context, store)
+        wrong = [text for day in days for text in audit(store, day)]
+    advice = "remove the file and run `signals` for the day again"
+    return dg.AssetCheckResult(
+        passed=not wrong,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{'; '.join(wrong[:5])}; {advice}." if wrong else good,
+        metadata={"days": len(days)},
+    )
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(table(heads, rows))
 
 
 def _days(context: dg.AssetCheckExecutionContext, store: Store) -> list[date]:

@@ -6,7 +6,7 @@ day's file holds them all.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 
@@ -23,3 +23,13 @@ def daily(start: date) -> dg.DailyPartitionsDefinition:
 def batches() -> dg.BackfillPolicy:
     """The one backfill policy of all daily assets: runs of a week."""
     return dg.BackfillPolicy.multi_run(max_partitions_per_run=DAYS_A_BATCH)
+
+
+def due_each_morning() -> dg.FreshnessPolicy:
+    """What the daily schedule brings is there by 09:00 UTC.
+
+    Only what was made since midnight counts: before, yesterday was not over, so an earlier run cannot hold it. That
+    *any* day was made since then is all that Dagster looks at; the check `newest_day_is_there` tells whether it was
+    the newest.
+    """
+    return dg.FreshnessPolicy.cron(deadline_cron="0 9 * * *", lower_bound_delta=timedelta(hours=9), timezone="UTC")

@@ -1,7 +1,12 @@
-"""Hold a day's Parquet file against its own coverage records: are exactly the recorded events in it, each once?"""
+"""Hold a day's Parquet file against what is promised of it.
+
+Exactly the recorded events are in it, each once; its columns are those of `signals`; its events are of its day.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 
 import msgspec
@@ -11,7 +16,7 @@ import pyarrow.parquet as pq
 from dimo_etl.coverage import Coverage
 from dimo_etl.lake import layout, raw
 from dimo_etl.lake.store import Store
-from dimo_etl.schema import COVERAGE_KEY
+from dimo_etl.schema import COVERAGE_KEY, SIGNALS
 
 
 def audit_day(store: Store, day: date) -> list[str]:
@@ -24,15 +29,11 @@ def audit_day(store: Store, day: date) -> list[str]:
     Raises:
         WarehouseError: the file is damaged.
     """
-    name = layout.signals_file(day)
-    if not store.exists(name):
-        return []
-    try:
-        with store.open(name) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
-            records = msgspec.json.decode(file.metadata.metadata[COVERAGE_KEY], type=tuple[Coverage, ...])
-            leaves = file.read(columns=["vehicle_id", "event_id", "name", "timestamp"]).unify_dictionaries()
-    except (OSError, pa.ArrowException, KeyError, TypeError, msgspec.MsgspecError) as error:
-        raise raw.damaged(store, name, error) from error
+    with _opened(store, day) as file:
+        if file is None:
+            return []
+        records = _records(file)
+        leaves = file.read(columns=["vehicle_id", "event_id", "name", "timestamp"]).unify_dictionaries()
     found = _events_by_vehicle(leaves)
     recorded = {record.vehicle_id: record.kept_events for record in records}
     wrong = []
@@ -45,6 +46,59 @@ def audit_day(store: Store, day: date) -> list[str]:
         if repeated:
             wrong.append(f"{day}: vehicle {vehicle_id} has {repeated} events twice")
     return wrong
+
+
+def audit_columns(store: Store, day: date) -> list[str]:
+    """What is wrong with the columns of a day's file: a sentence for each that is missing, too many or of another type.
+
+    Raises:
+        WarehouseError: the file is damaged.
+    """
+    with _opened(store, day) as file:
+        if file is None:
+            return []
+        found = {field.name: field.type for field in file.schema_arrow}
+    wanted = {field.name: field.type for field in SIGNALS}
+    return [
+        f"{day}: the column {name} is {found.get(name, 'missing')} instead of {wanted.get(name, 'not there')}"
+        for name in sorted(wanted.keys() | found.keys())
+        if wanted.get(name) != found.get(name)
+    ]
+
+
+def audit_times(store: Store, day: date) -> list[str]:
+    """A sentence for each vehicle of a day's file with events of another day.
+
+    An event is of the day of its document. Values may be older: some documents give each value a time of its own.
+
+    Raises:
+        WarehouseError: the file is damaged.
+    """
+    with _opened(store, day) as file:
+        records = () if file is None else _records(file)
+    return [
+        f"{day}: vehicle {record.vehicle_id} has events from {record.first_event_at} to {record.last_event_at}"
+        for record in records
+        if {moment.date() for moment in (record.first_event_at, record.last_event_at) if moment is not None} - {day}
+    ]
+
+
+@contextmanager
+def _opened(store: Store, day: date) -> Iterator[pq.ParquetFile | None]:
+    """A day's file, None where there is none; what goes wrong while it is read names it."""
+    name = layout.signals_file(day)
+    if not store.exists(name):
+        yield None
+        return
+    try:
+        with store.open(name) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
+            yield file
+    except (OSError, pa.ArrowException, KeyError, TypeError, msgspec.MsgspecError) as error:
+        raise raw.damaged(store, name, error) from error
+
+
+def _records(file: pq.ParquetFile) -> tuple[Coverage, ...]:
+    return msgspec.json.decode(file.metadata.metadata[COVERAGE_KEY], type=tuple[Coverage, ...])
 
 
 def _events_by_vehicle(leaves: pa.Table) -> dict[str, tuple[int, int]]:

@@ -30,7 +30,7 @@ from pipelines.columns import table_schema
 from pipelines.failures import explained
 from pipelines.metadata import Metadata, raw_metadata, seen_metadata, signals_metadata
 from pipelines.ownership import OWNERS
-from pipelines.partitions import batches, daily
+from pipelines.partitions import batches, daily, due_each_morning
 from pipelines.resources import Dimo
 
 # A line in the run's log each time so many vehicle-days are through.
@@ -61,6 +61,7 @@ def history_assets(start: date) -> dg.AssetsDefinition:
                 description="Every event of the day as received, with proof of completeness, one unit a vehicle.",
                 kinds={"python", "parquet"},
                 owners=OWNERS,
+                freshness_policy=due_each_morning(),
                 # How units are laid out; not how they are flattened, which changes nothing here.
                 code_version="1",
             ),
@@ -70,6 +71,7 @@ def history_assets(start: date) -> dg.AssetsDefinition:
                 description="The day's events flattened: one row for each leaf value, all vehicles in one file.",
                 kinds={"python", "parquet"},
                 owners=OWNERS,
+                freshness_policy=due_each_morning(),
                 code_version=str(FLATTEN_VERSION),
                 metadata={"dagster/column_schema": table_schema(SIGNALS)},
             ),

@@ -1,5 +1,6 @@
 """The asset `snapshots`: the newest value of each signal of each vehicle, as the service shows it now."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -31,6 +32,8 @@ class SnapshotsConfig(dg.Config):
     tags={"service": "device-data"},
     deps=[vehicles],
     owners=OWNERS,
+    # An hour may be missed; a day without any means that nothing takes them.
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=1), warn_window=timedelta(hours=3)),
     code_version="1",
     metadata={"dagster/column_schema": view_schema("snapshots")},
 )

@@ -10,6 +10,7 @@ from pipelines.columns import view_schema
 from pipelines.failures import explained
 from pipelines.markdown import table
 from pipelines.ownership import OWNERS
+from pipelines.partitions import due_each_morning
 from pipelines.resources import Dimo
 
 _HEADS = ("vehicle", "make", "model", "year", "permissions", "shared")
@@ -20,6 +21,7 @@ _HEADS = ("vehicle", "make", "model", "year", "permissions", "shared")
     kinds={"python", "parquet"},
     tags={"service": "identity"},
     owners=OWNERS,
+    freshness_policy=due_each_morning(),
     code_version="1",
     metadata={"dagster/column_schema": view_schema("vehicles")},
 )

@@ -9,6 +9,8 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dimo_etl.lake.audit import audit_times
+from dimo_etl.lake.store import Store
 from pipelines.build import build_defs
 from tests.pipelines.conftest import HONDA, LEXUS, Household
 
@@ -30,8 +32,8 @@ def rewrite(file: Path, change) -> None:
 
 def test_the_checks_pass_on_days_that_are_complete(household: Household) -> None:
     found = evaluations(household.run(MONDAY, WEDNESDAY))
-    assert found["complete"].passed
-    assert found["unique"].passed
+    wanted = ("complete", "unique", "columns", "in_their_day", "odometers", "none_left_failed")
+    assert {name: found[name].passed for name in wanted} == dict.fromkeys(wanted, True)
 
 
 def test_a_day_the_service_does_not_give_whole_is_shown_red_with_both_numbers(household: Household) -> None:
@@ -56,7 +58,9 @@ def test_an_event_that_is_in_a_day_twice_is_found(household: Household) -> None:
     rewrite(file, doubled)
     result = household.run(MONDAY, WEDNESDAY)
     assert not evaluations(result)["unique"].passed
-    assert evaluations(result)["unique"].description == f"{TUESDAY}: vehicle {HONDA} has 1 events twice"
+    assert (evaluations(result)["unique"].description or "").startswith(
+        f"{TUESDAY}: vehicle {HONDA} has 1 events twice; remove the file"
+    )
     assert not result.success, "the check blocks what comes after"
 
 
@@ -78,3 +82,64 @@ def test_a_check_started_by_itself_looks_at_every_day_that_is_held(household: Ho
     result = defs.resolve_job_def("only_checks").execute_in_process(instance=household.instance)
     found = evaluations(result)
     assert [found[name].metadata["days"].value for name in ("complete", "unique")] == [3, 3]
+
+
+def test_a_column_of_another_type_is_found_and_stops_what_comes_after(household: Household) -> None:
+    household.run(MONDAY)
+
+    def with_text_times(table: pa.Table) -> pa.Table:
+        column = table.column("timestamp").cast(pa.string())
+        return table.set_column(table.schema.get_field_index("timestamp"), "timestamp", column)
+
+    file = household.root / f"signals/date={MONDAY}/signals.parquet"
+    with pq.ParquetFile(file) as before:
+        table, proof = before.read(), before.metadata.metadata
+    changed = with_text_times(table)
+    with pq.ParquetWriter(file, changed.schema) as after:
+        after.write_table(changed)
+        after.add_key_value_metadata({key: value for key, value in proof.items() if key.startswith(b"dimo_etl.")})
+    result = household.run(MONDAY)
+    found = evaluations(result)["columns"]
+    assert not found.passed
+    assert f"{MONDAY}: the column timestamp is string instead of timestamp[us, tz=UTC]" in (found.description or "")
+
+
+def test_a_file_that_lies_in_the_folder_of_another_day_is_found(household: Household) -> None:
+    household.run(MONDAY, TUESDAY)
+    ours, others = (household.root / f"signals/date={day}/signals.parquet" for day in (MONDAY, TUESDAY))
+    ours.write_bytes(others.read_bytes())
+    with Store(str(household.root)) as store:
+        assert audit_times(store, TUESDAY) == []
+        assert len(audit_times(store, MONDAY)) == 2
+
+
+def test_an_odometer_nobody_can_believe_warns_and_stops_nothing(household: Household) -> None:
+    household.run(MONDAY)
+
+    def broken(table: pa.Table) -> pa.Table:
+        is_odometer = pa.compute.equal(table.column("name").cast(pa.string()), "odometer")
+        value = pa.compute.if_else(is_odometer, 65538.0, table.column("value_number"))
+        return table.set_column(table.schema.get_field_index("value_number"), "value_number", value)
+
+    rewrite(household.root / f"signals/date={MONDAY}/signals.parquet", broken)
+    result = household.run(MONDAY)
+    found = evaluations(result)["odometers"]
+    assert not found.passed
+    assert found.severity is dg.AssetCheckSeverity.WARN
+    assert "| sentinel |" in found.metadata["odd"].value
+    assert result.success
+
+
+def test_a_vehicle_that_shares_no_history_warns_and_one_that_lacks_events_is_an_error(household: Household) -> None:
+    granted = household.sandbox.fleet.vehicle(HONDA).granted
+    try:
+        household.sandbox.fleet.share(HONDA, frozenset())
+        not_shared = evaluations(household.run(MONDAY))["complete"]
+        household.sandbox.faults.drop_hits(1_000_000, times=1000)
+        lacking = evaluations(household.run(TUESDAY))["complete"]
+    finally:
+        household.sandbox.fleet.share(HONDA, granted)
+    assert not not_shared.passed
+    assert not_shared.severity is dg.AssetCheckSeverity.WARN
+    assert "ask the owners" in (not_shared.description or "")
+    assert lacking.severity is dg.AssetCheckSeverity.ERROR

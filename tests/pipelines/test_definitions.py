@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.assets.views import VIEWS
 from pipelines.build import build_defs
-from pipelines.jobs import JOB, SNAPSHOT_JOB
+from pipelines.jobs import JOB, LOOK_JOB, SNAPSHOT_JOB
 from tests.pipelines.conftest import PROJECT, START, Household
 
 VIEW_NAMES = {view.name for view in VIEWS}
@@ -100,7 +100,16 @@ def test_the_checks_there_are_and_which_of_them_block(defs: dg.Definitions) -> N
         f"{key.asset_key.to_user_string()}.{key.name}": graph.get_check_spec(key).blocking
         for key in graph.asset_check_keys
     }
-    assert checks == {"raw_history.complete": False, "signals.unique": True, "dimo_distances.agrees": False}
+    assert checks == {
+        "raw_history.complete": False,
+        "raw_history.none_left_failed": False,
+        "signals.unique": True,
+        "signals.columns": True,
+        "signals.in_their_day": True,
+        "signals.odometers": False,
+        "signals.newest_day_is_there": False,
+        "dimo_distances.agrees": False,
+    }
 
 
 def test_one_job_runs_everything_but_the_snapshots_which_have_their_own(defs: dg.Definitions) -> None:
@@ -110,7 +119,12 @@ def test_one_job_runs_everything_but_the_snapshots_which_have_their_own(defs: dg
 
 
 @pytest.mark.parametrize(
-    ("name", "job", "cron"), [("every_morning", JOB, "15 6 * * *"), ("every_hour", SNAPSHOT_JOB, "7 * * * *")]
+    ("name", "job", "cron"),
+    [
+        ("every_morning", JOB, "15 6 * * *"),
+        ("every_hour", SNAPSHOT_JOB, "7 * * * *"),
+        ("every_forenoon", LOOK_JOB, "5 9 * * *"),
+    ],
 )
 def test_the_schedules_are_stopped_until_somebody_starts_them(
     defs: dg.Definitions, name: str, job: str, cron: str
@@ -148,3 +162,12 @@ def test_the_instance_loads_from_the_projects_dagster_yaml(home: Path) -> None:
         assert not instance.telemetry_enabled
         assert instance.run_monitoring_enabled
         assert not instance.run_retries_retry_on_asset_or_op_failure
+
+
+def test_what_is_brought_daily_is_late_at_nine_and_only_what_was_made_since_midnight_counts(
+    defs: dg.Definitions,
+) -> None:
+    policies = {name: spec.freshness_policy for name, spec in specs(defs).items() if spec.freshness_policy}
+    assert policies.keys() == {"vehicles", "raw_history", "signals", "snapshots"}
+    for name in ("vehicles", "raw_history", "signals"):
+        assert policies[name] == dg.FreshnessPolicy.cron("0 9 * * *", timedelta(hours=9), "UTC")

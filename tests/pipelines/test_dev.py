@@ -46,7 +46,7 @@ def test_a_backfill_started_in_the_ui_brings_every_day(household: Household, hom
         (repository,) = location["locationOrLoadError"]["repositories"]
         assert location["name"] == "dimo"
         states = {one["name"]: one["scheduleState"]["status"] for one in repository["schedules"]}
-        assert states == {"every_hour": "STOPPED", "every_morning": "STOPPED"}
+        assert states == dict.fromkeys(("every_forenoon", "every_hour", "every_morning"), "STOPPED")
 
         # The daemon looks at a backfill every thirty seconds, and once more for each stage of assets.
         assets = ["raw_history", "signals"]
