@@ -132,7 +132,12 @@ class _Step:
                 continue
             described[day.day] = signals_metadata(root, day.day, written, time.monotonic() - began)
             self._context.log.info("%s: %d rows", day.day, written.rows if written else 0)
-        seen = seen_metadata(root, list(described))
+        seen: dict[date, Metadata] = {}
+        try:
+            seen = seen_metadata(root, list(described))
+        except DimoError as error:
+            # The days are written; whether they are sound is for the checks to say, and to stop what comes after.
+            self._context.log.warning("The days cannot be shown: %s", error)
         for held, metadata in described.items():
             self._describe(SIGNALS_KEY, held, metadata | seen.get(held, {}))
 

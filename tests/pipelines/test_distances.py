@@ -51,7 +51,7 @@ def test_a_difference_warns_with_both_numbers_and_why_and_fails_no_run(household
     with Warehouse.open(household.root) as warehouse:
         query = f"SELECT dimo_km, ours_km FROM reconciliation WHERE vehicle_id = '{HONDA}' AND date = '2025-06-13'"
         ((dimo_km, ours_km),) = warehouse.execute(query).fetchall()
-    line = f"| {HONDA} | 2025-06-13 | {dimo_km} | {ours_km} | newer_than_ours |"
+    line = f"| {HONDA} | 2025-06-13 | {dimo_km} | {'' if ours_km is None else ours_km} | newer_than_ours |"
     assert line in found.metadata["differences"].value
     assert result.success
 
