@@ -31,7 +31,8 @@ _SERVICES = {
 }
 STATUS_EVENTS = "dimo.status"
 _EVENT_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_DEFAULT_SOURCE = "device-data"
+# The Device Data API is closed to most licences; the sandbox serves it, and its draws are the hardest to complete.
+_DEFAULT_SOURCES = {"production": "fetch", "dev": "fetch", "sandbox": "device-data"}
 # The vehicle NFT contracts, by environment.
 _CONTRACTS = {
     "production": "0xbA5738a18d83D41847dfFbDC6101d37C69c9B0cF",
@@ -136,7 +137,7 @@ class Settings:
             contract=_CONTRACTS[environment],
             warehouse=_warehouse(given.get("DIMO_WAREHOUSE", WAREHOUSE)),
             start_date=_date("DIMO_START_DATE", given.get("DIMO_START_DATE", "2020-01-01")),
-            source=source_named(given.get("DIMO_SOURCE", _DEFAULT_SOURCE), "DIMO_SOURCE"),
+            source=source_named(given.get("DIMO_SOURCE", _DEFAULT_SOURCES[environment]), "DIMO_SOURCE"),
             event_types=_event_types(given.get("DIMO_EVENT_TYPES", STATUS_EVENTS)),
             client_id=given.get("DIMO_CLIENT_ID"),
             domain=given.get("DIMO_DOMAIN"),

@@ -70,9 +70,19 @@ def test_every_other_variable_is_read():
 
 
 def test_history_comes_from_a_source_that_there_is():
+    assert (read().source, read(DIMO_ENVIRONMENT="dev").source) == ("fetch", "fetch")
+    assert read(DIMO_ENVIRONMENT="sandbox").source == "device-data"
     assert read(DIMO_SOURCE="device-data").source == "device-data"
     with pytest.raises(ConfigError, match=r"DIMO_SOURCE is 'divination'; give one of .*device-data"):
         read(DIMO_SOURCE="divination")
+
+
+def test_the_types_of_raw_events_are_names_by_comma():
+    assert read().event_types == ("dimo.status",)
+    assert read(DIMO_EVENT_TYPES="dimo.status, dimo.events,").event_types == ("dimo.status", "dimo.events")
+    for wrong in (",", 'dimo.status"', "dimo status"):
+        with pytest.raises(ConfigError, match="DIMO_EVENT_TYPES"):
+            read(DIMO_EVENT_TYPES=wrong)
 
 
 def test_an_empty_variable_is_one_that_is_not_set():

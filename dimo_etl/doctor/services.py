@@ -10,7 +10,18 @@ from email.utils import parsedate_to_datetime
 
 from dimo_etl.api.auth import access_tokens
 from dimo_etl.api.exchange import VehicleTokens
-from dimo_etl.api.messages import AUTH, DEVICE_DATA, DEVICES, IDENTITY, TOKEN_EXCHANGE, Request, Service
+from dimo_etl.api.graphql import query_request
+from dimo_etl.api.messages import (
+    AUTH,
+    DEVICE_DATA,
+    DEVICES,
+    FETCH,
+    IDENTITY,
+    TELEMETRY,
+    TOKEN_EXCHANGE,
+    Request,
+    Service,
+)
 from dimo_etl.api.tokens import read_token
 from dimo_etl.api.transport import Transport
 from dimo_etl.config import Settings
@@ -46,6 +57,7 @@ class Services:
         self._connection = connection
         self._transport: Transport = connection.transport
         self._clock = clock
+        self._source = connection.source()
         self._access = access_tokens(self._transport, settings)
         self._skew: Skew | None = None
         self.vehicles: list[Vehicle] = []
@@ -54,7 +66,7 @@ class Services:
     def all(self) -> tuple[Service, ...]:
         """Those that bringing history needs; the listing of devices only for vehicles named by user device id."""
         by_device = any(not name.isdecimal() for name in self._settings.vehicles)
-        return (AUTH, TOKEN_EXCHANGE, DEVICE_DATA, IDENTITY, *((DEVICES,) if by_device else ()))
+        return (AUTH, TOKEN_EXCHANGE, self._source.service, IDENTITY, *((DEVICES,) if by_device else ()))
 
     def reach(self, service: Service) -> str:
         """How long a service takes to answer.
@@ -121,7 +133,8 @@ class Services:
         """For each vehicle whether a token is to be had, and what it reads."""
         granted = self._connection.listing.granted if self._connection.listing else {}
         hints = {v.token_id: granted[v.vehicle_id] for v in self.vehicles if v.token_id and v.vehicle_id in granted}
-        tokens = VehicleTokens(self._transport, self._access, self._settings, granted=hints)
+        purpose = self._source.purpose
+        tokens = VehicleTokens(self._transport, self._access, self._settings, purpose=purpose, granted=hints)
 
         def one(vehicle: Vehicle) -> Finding:
             return looked(f"vehicle {vehicle.vehicle_id}", lambda: _reads(vehicle, tokens))
@@ -139,6 +152,8 @@ def _reads(vehicle: Vehicle, tokens: VehicleTokens) -> str:
         privileges = tokens.get(vehicle.token_id).privileges
     except VehicleRefusedError as error:
         raise VehicleRefusedError(f"{name}: {error}") from error
+    if 7 in privileges:
+        return f"{name}: all history"
     if 4 not in privileges:
         return f"{name}: no location (privilege 4 not granted); ask its owner to grant it"
     if 1 not in privileges:
@@ -149,9 +164,9 @@ def _reads(vehicle: Vehicle, tokens: VehicleTokens) -> str:
 def _harmless(service: Service, settings: Settings) -> Request:
     """A request that changes nothing and that any version of a service answers."""
     about = "a sign of life"
-    if service is IDENTITY:
-        url, body = f"{settings.identity_url}/query", b'{"query":"{__typename}"}'
-        return Request(service, about, "POST", url, content=body, content_type="application/json")
+    graphql = {IDENTITY: settings.identity_url, FETCH: settings.fetch_url, TELEMETRY: settings.telemetry_url}
+    if service in graphql:
+        return query_request(service, graphql[service], "{__typename}", about=about)
     url = {
         AUTH: f"{settings.auth_url}/keys",
         TOKEN_EXCHANGE: f"{settings.token_exchange_url}/",

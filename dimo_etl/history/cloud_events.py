@@ -55,6 +55,7 @@ class CloudEventSource:
 
     name = "fetch"
     service = FETCH
+    purpose = RAW_EVENTS
     # The Telemetry API's values are made of these events.
     supersedes = frozenset({"telemetry"})
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dimo_etl.api.auth import access_tokens
 from dimo_etl.api.device_data import DeviceData, Draw
-from dimo_etl.api.exchange import VehicleTokens
+from dimo_etl.api.exchange import HISTORY, VehicleTokens
 from dimo_etl.api.messages import DEVICE_DATA
 from dimo_etl.api.user_devices import UserDevices
 from dimo_etl.events import device_of
@@ -39,6 +39,7 @@ class DeviceDataSource:
 
     name = "device-data"
     service = DEVICE_DATA
+    purpose = HISTORY
     # What the Telemetry API gives is made of these documents.
     supersedes = frozenset({"telemetry"})
 

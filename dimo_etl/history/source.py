@@ -1,6 +1,6 @@
 """What a source of history is: given a vehicle and UTC days, it gives the events of each day, and the proof.
 
-Adding one is a module with a class that has the four members of `Source` and a function `open_source` that makes it,
+Adding one is a module with a class that has the five members of `Source` and a function `open_source` that makes it,
 and a line in `sources.py` that names the module.
 Nothing else knows which sources there are: what a source gives is held under its `name` (the `origin` of each event and
 of the coverage record), merged with what others gave by the rules of `lake/commit.py`.
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, TypeVar
 
+from dimo_etl.api.exchange import Purpose
 from dimo_etl.api.messages import Service
 from dimo_etl.breaker import Breaker
 from dimo_etl.errors import ServiceError
@@ -70,6 +71,10 @@ class Source(Protocol):
     @property
     def service(self) -> Service:
         """The service it asks, which `doctor` looks at."""
+
+    @property
+    def purpose(self) -> Purpose:
+        """What its vehicle tokens are for."""
 
     @property
     def supersedes(self) -> frozenset[str]:

@@ -51,6 +51,7 @@ class TelemetrySource:
 
     name = "telemetry"
     service = TELEMETRY
+    purpose = SIGNALS
     supersedes: frozenset[str] = frozenset()
 
     def __init__(self, service: Telemetry) -> None:

@@ -152,6 +152,20 @@ def test_the_listing_of_devices_is_looked_at_where_a_device_is_named(patient, sa
     assert patient.examined(DIMO_VEHICLES=device, DIMO_DEVICES_URL=NOWHERE)["devices API"].verdict is Verdict.FAIL
 
 
+@pytest.mark.parametrize(("source", "name"), [("fetch", "Fetch API"), ("telemetry", "telemetry API")])
+def test_the_service_that_history_comes_from_is_looked_at_and_what_each_vehicle_shares_of_it(patient, source, name):
+    found = patient.examined(DIMO_SOURCE=source)
+    assert found[name].verdict is Verdict.OK
+    assert "device data API" not in found
+    assert found["vehicle 8102"].detail == "Tesla Model 3 2020: all history"
+    variable = f"DIMO_{source.upper()}_URL"
+    assert f"check {variable}" in failed(patient.examined(DIMO_SOURCE=source, **{variable: NOWHERE}), name)
+
+
+def test_a_vehicle_that_shares_too_little_for_raw_events_is_red(patient):
+    assert "ask its owner to grant its raw data" in failed(patient.examined(DIMO_SOURCE="fetch"), "vehicle 8816")
+
+
 def test_a_service_in_trouble_is_red(patient, sandbox):
     sandbox.faults.answer(503, at="/device-data-api")
     assert "answered 503" in failed(patient.examined(), "device data API")

@@ -1,0 +1,82 @@
+"""One fleet through several sources: the same odometer and the same distances, and no day doubled by a change."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from dimo_etl.batch import fetch_days, write_signals
+from dimo_etl.config import Settings
+from dimo_etl.sandbox.server import SandboxServer
+from dimo_etl.warehouse import Warehouse
+
+FIRST = date(2026, 1, 8)
+DAYS = [FIRST + timedelta(days=n) for n in range(4)]
+# One of each kind, those that say much left out.
+VEHICLES = "5023,6120,7345,8102"
+# What no late document, nor the first moment of the span, can blur.
+INNER = f"date BETWEEN '{DAYS[1]}' AND '{DAYS[-2]}'"
+DISTANCES = f"SELECT vehicle_id, date, distance_m, readings FROM distance_daily WHERE {INNER} ORDER BY ALL"
+ODOMETER = f"SELECT vehicle_id, date, first_km, last_km, min_km, max_km FROM odometer_daily WHERE {INNER} ORDER BY ALL"
+VALUES = f"""
+    SELECT vehicle_id, timestamp, name, value_number, value_string, value_boolean, value_json
+    FROM signals WHERE timestamp::DATE BETWEEN '{DAYS[1]}' AND '{DAYS[-2]}' ORDER BY ALL
+"""
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with SandboxServer(port=0, seed=1, today=date(2026, 1, 15), history_days=20) as server:
+        yield server
+
+
+def bring(sandbox, root: Path, *steps: tuple[str, list[date]]) -> Path:
+    """A warehouse into which days were brought from one source after the other."""
+    for source, days in steps:
+        given = {"DIMO_WAREHOUSE": str(root), "DIMO_SOURCE": source, "DIMO_VEHICLES": VEHICLES}
+        settings = Settings.from_environment(sandbox.environ | given)
+        for day in fetch_days(settings, days).days:
+            assert day.error is None
+            write_signals(settings, day.day)
+    return root
+
+
+@pytest.fixture(scope="module")
+def by_device_data(sandbox, tmp_path_factory):
+    return bring(sandbox, tmp_path_factory.mktemp("device-data"), ("device-data", DAYS))
+
+
+@pytest.fixture(scope="module")
+def by_fetch(sandbox, tmp_path_factory):
+    return bring(sandbox, tmp_path_factory.mktemp("fetch"), ("fetch", DAYS))
+
+
+def answer(root: Path, query: str) -> list[tuple]:
+    with Warehouse.open(root) as warehouse:
+        return warehouse.execute(query).fetchall()
+
+
+def test_raw_events_give_the_same_odometer_and_the_same_daily_distance_as_history(by_device_data, by_fetch):
+    expected = answer(by_device_data, ODOMETER)
+    assert len(expected) == 4 * 2
+    assert answer(by_fetch, ODOMETER) == expected
+    assert answer(by_fetch, DISTANCES) == answer(by_device_data, DISTANCES)
+
+
+def test_raw_events_hold_every_value_that_history_gives_and_no_day_is_open(by_device_data, by_fetch):
+    expected = set(answer(by_device_data, VALUES))
+    assert len(expected) > 1000
+    assert expected <= set(answer(by_fetch, VALUES))
+    assert answer(by_fetch, "SELECT DISTINCT complete, asked FROM coverage") == [(True, "fetch")]
+
+
+def test_a_vehicle_that_moved_from_one_source_to_the_other_drove_no_kilometre_twice(sandbox, by_device_data, tmp_path):
+    mixed = bring(sandbox, tmp_path, ("device-data", DAYS[:2]), ("fetch", DAYS))
+    assert answer(mixed, "SELECT date, asked FROM coverage WHERE vehicle_id = '5023' ORDER BY date") == [
+        (day, "device-data" if day in DAYS[:2] else "fetch") for day in DAYS
+    ]
+    assert answer(mixed, ODOMETER) == answer(by_device_data, ODOMETER)
+    metres = f"SELECT vehicle_id, date, distance_m FROM distance_daily WHERE {INNER} ORDER BY ALL"
+    assert answer(mixed, metres) == answer(by_device_data, metres)
