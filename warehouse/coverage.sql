@@ -1,4 +1,4 @@
--- coverage: what is known of each vehicle-day: what the service says exists, what is held, and whether that is proved.
+-- coverage: every day of every vehicle: what the service says exists, what is held, and whether that is proved.
 --
 -- Columns
 --   vehicle_id          token id in decimal, or user device id
@@ -29,63 +29,52 @@
 --   sources             the integrations whose events are kept
 --   first_event_at      the oldest time of a kept event, UTC
 --   last_event_at       the newest time of a kept event, UTC
+--   state               `complete`, `incomplete`, `unknown` (as `complete` tells), or `never_asked`
 --
 -- Rules
 --   received_events = kept_events + duplicate_events + quarantined_events, for every row.
+--   A calendar: every vehicle of which a day was asked for or is held has a row for each day from the first to the last
+--   such day of any vehicle. A day of it that nobody asked for and no file told of is `never_asked`, with numbers of 0.
+--   A vehicle of which no day was ever asked for has no row; it is in `status`, with days = 0.
 --   The records live in the footers of the day's signals file, so rows and their proof change by the same rename.
---   A day nobody asked for has no row.
 --   An event of `telemetry` is a second with its values, or an event of the drive. The service gives no count of a
 --   day: one is complete where each window was answered whole for each signal that may be read, and the answers bear
 --   out the bounds of its `dataSummary`: no more values than that counts in all, and one at the first and the last time
 --   of each signal.
 CREATE VIEW coverage AS
-WITH footers AS (
-    SELECT decode(value) AS records
-    FROM ${footers}
-    WHERE key = 'dimo_etl.coverage'::BLOB
+WITH held AS (
+    SELECT DISTINCT vehicle_id FROM coverage_records()
 ),
-records AS (
-    SELECT unnest(from_json(records, '[{
-        "vehicle_id": "VARCHAR", "date": "DATE", "origin": "VARCHAR", "by_origin": "MAP(VARCHAR, BIGINT)",
-        "expected_events": "BIGINT", "fetched_events": "BIGINT", "imported_events": "BIGINT",
-        "beyond_history_events": "BIGINT", "snapshot_events": "BIGINT",
-        "received_events": "BIGINT", "kept_events": "BIGINT", "duplicate_events": "BIGINT",
-        "quarantined_events": "BIGINT", "complete": "BOOLEAN", "reason": "VARCHAR", "requests": "BIGINT",
-        "windows": "BIGINT", "privileges": ["BIGINT"], "fetched_at": "TIMESTAMPTZ",
-        "sources": ["VARCHAR"], "first_event_at": "TIMESTAMPTZ", "last_event_at": "TIMESTAMPTZ"
-    }]')) AS record
-    FROM footers
+span AS (
+    SELECT min(date) AS first_day, max(date) AS last_day FROM coverage_records()
+),
+days AS (
+    SELECT unnest(generate_series(first_day, last_day, INTERVAL 1 DAY))::DATE AS date FROM span
 )
 SELECT
-    record.vehicle_id,
-    record.date,
-    record.expected_events,
-    record.fetched_events,
-    record.complete,
-    record.requests,
-    record.fetched_at,
-    record.origin,
-    CASE WHEN split_part(record.origin, '+', 1) NOT IN ('import', 'snapshot')
-        THEN split_part(record.origin, '+', 1)
-    END AS asked,
-    coalesce(record.by_origin, MAP {}) AS by_origin,
-    record.imported_events,
-    coalesce(record.beyond_history_events, 0) AS beyond_history_events,
-    coalesce(record.snapshot_events, 0) AS snapshot_events,
-    record.received_events,
-    record.kept_events,
-    record.duplicate_events,
-    record.quarantined_events,
-    record.reason,
-    record.windows,
-    record.privileges,
+    vehicle_id,
+    date,
+    records.* EXCLUDE (vehicle_id, date)
+    REPLACE (
+        coalesce(fetched_events, 0) AS fetched_events,
+        coalesce(requests, 0) AS requests,
+        coalesce(by_origin, MAP {}) AS by_origin,
+        coalesce(imported_events, 0) AS imported_events,
+        coalesce(beyond_history_events, 0) AS beyond_history_events,
+        coalesce(snapshot_events, 0) AS snapshot_events,
+        coalesce(received_events, 0) AS received_events,
+        coalesce(kept_events, 0) AS kept_events,
+        coalesce(duplicate_events, 0) AS duplicate_events,
+        coalesce(quarantined_events, 0) AS quarantined_events,
+        coalesce(windows, 0) AS windows,
+        coalesce(reason, if(origin IS NULL, 'It was never asked for.', NULL)) AS reason
+    ),
     CASE
-        WHEN list_contains(record.privileges, 7) THEN NULL
-        WHEN NOT list_has_any(record.privileges, [1, 4]) THEN 'everything'
-        WHEN NOT list_contains(record.privileges, 1) THEN 'everything but location'
-        WHEN NOT list_contains(record.privileges, 4) THEN 'location'
-    END AS unread,
-    record.sources,
-    record.first_event_at,
-    record.last_event_at
-FROM records;
+        WHEN origin IS NULL THEN 'never_asked'
+        WHEN complete THEN 'complete'
+        WHEN NOT complete THEN 'incomplete'
+        ELSE 'unknown'
+    END AS state
+FROM held
+CROSS JOIN days
+LEFT JOIN coverage_records() AS records USING (vehicle_id, date);

@@ -12,7 +12,7 @@
 --   a part of such a UTC day falls in counts.
 CREATE MACRO days_in(tz) AS TABLE
 WITH held AS (
-    SELECT vehicle_id, date FROM coverage
+    SELECT vehicle_id, date FROM coverage_records()
     UNION ALL
     SELECT DISTINCT vehicle_id, date FROM signals
 ),

@@ -21,7 +21,7 @@ WITH counted AS (
     GROUP BY ALL
 ),
 held AS (
-    SELECT vehicle_id, date, kept_events - snapshot_events AS events FROM coverage
+    SELECT vehicle_id, date, kept_events - snapshot_events AS events FROM coverage_records()
 ),
 known AS (
     FROM days_in('UTC')

@@ -99,7 +99,7 @@ heights AS (
 -- Days of which nothing but a snapshot is held were never asked for.
 held AS (
     SELECT vehicle_id, date AS utc_day, complete IS true AS is_proved, fetched_at
-    FROM coverage
+    FROM coverage_records()
     WHERE origin <> 'snapshot'
 ),
 spans AS (

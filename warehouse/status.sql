@@ -32,7 +32,7 @@ WITH days AS (
         min(date) FILTER (asked IS NOT NULL) AS first_asked,
         max(date) FILTER (asked IS NOT NULL) AS last_asked,
         sum(quarantined_events)::BIGINT AS quarantined
-    FROM coverage
+    FROM coverage_records()
     GROUP BY ALL
 )
 SELECT

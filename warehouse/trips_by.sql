@@ -189,7 +189,7 @@ drives AS (
 ),
 complete_until AS (
     SELECT vehicle_id, max(least(fetched_at, (date + INTERVAL 1 DAY) AT TIME ZONE 'UTC')) AS complete_at
-    FROM coverage
+    FROM coverage_records()
     WHERE complete
     GROUP BY ALL
 ),

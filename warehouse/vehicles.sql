@@ -31,7 +31,7 @@ held AS (
         list_sort(list_distinct(flatten(list(sources)))) AS integrations,
         min(first_event_at) AS first_event,
         max(last_event_at) AS last_event
-    FROM coverage
+    FROM coverage_records()
     GROUP BY ALL
 ),
 described AS (

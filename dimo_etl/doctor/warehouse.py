@@ -75,7 +75,7 @@ def _answers(root: Path) -> str:
         known = defined()
         for view in known:
             warehouse.execute(f"{view.example} LIMIT 0").fetchall()
-        counted = warehouse.execute("SELECT count(*), max(date) FROM coverage").fetchone()
+        counted = warehouse.execute("SELECT count(*), max(date) FROM coverage WHERE state <> 'never_asked'").fetchone()
     days, newest = counted or (0, None)
     held = f"{days:,} vehicle-days, the newest of {newest}" if days else "no days yet"
     return f"DuckDB {version('duckdb')}, {len(known)} views answer; {held}"

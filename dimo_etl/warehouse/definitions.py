@@ -29,6 +29,7 @@ ORDER = (
     "metres",
     "signals",
     "quarantine",
+    "coverage_records",
     "coverage",
     "snapshots",
     "vehicles",

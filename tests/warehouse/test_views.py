@@ -190,18 +190,31 @@ def test_the_error_rate_is_errors_for_each_event_of_the_day_and_a_day_without_er
     ]
 
 
-def test_coverage_tells_complete_from_incomplete_from_unknown(lake):
+def test_coverage_is_a_calendar_that_tells_complete_from_incomplete_from_unknown_from_never_asked(lake):
     made = at("2026-01-08T09:10:11")
     lake.cover("1", "2026-01-05", expected_events=7, fetched_events=7, requests=2, fetched_at=made, privileges=(1, 4))
     lake.cover("1", "2026-01-06", complete=False, reason="sampled", expected_events=1500, fetched_events=1000)
-    lake.cover("2", "2026-01-05", complete=None, expected_events=None)
+    lake.cover("2", "2026-01-08", complete=None, expected_events=None, origin="import")
     lake.write()
+    never = (None, 0, None, "It was never asked for.", "never_asked")
     assert lake.query(
-        "SELECT vehicle_id, day(date), expected_events, fetched_events, complete, reason FROM coverage ORDER BY 1, 2"
-    ) == [("1", 5, 7, 7, True, None), ("1", 6, 1500, 1000, False, "sampled"), ("2", 5, None, 1, None, None)]
+        "SELECT vehicle_id, day(date), expected_events, fetched_events, complete, reason, state "
+        "FROM coverage ORDER BY vehicle_id, date"
+    ) == [
+        ("1", 5, 7, 7, True, None, "complete"),
+        ("1", 6, 1500, 1000, False, "sampled", "incomplete"),
+        ("1", 7, *never),
+        ("1", 8, *never),
+        ("2", 5, *never),
+        ("2", 6, *never),
+        ("2", 7, *never),
+        ("2", 8, None, 1, None, None, "unknown"),
+    ]
     assert lake.query("SELECT epoch(fetched_at), requests, privileges FROM coverage WHERE requests > 0") == [
         (made.timestamp(), 2, [1, 4])
     ]
+    adds_up = "received_events = kept_events + duplicate_events + quarantined_events"
+    assert lake.query(f"SELECT count(*) FROM coverage WHERE state = 'never_asked' AND {adds_up}") == [(5,)]
 
 
 def test_vehicles_are_those_listed_and_those_with_a_day_described_by_the_listing_then_by_themselves(lake):
