@@ -140,19 +140,22 @@ class Telemetry:
     def _summary(self, info: GraphQLResolveInfo, **given: object) -> dict[str, object]:
         token_id = _vehicle(info, given)
         seen = self._measured.seen(token_id) if self._is_from(token_id, given.get("filter")) else {}
-        happened = happenings(self._fleet, token_id, _BEGINNING_OF_NOTHING_US, self._now_us()) if seen else []
-        by_name: dict[str, list[int]] = {}
-        for one in happened:
-            by_name.setdefault(one.name, []).append(one.us)
-        events = {name: Seen(len(times), min(times), max(times)) for name, times in sorted(by_name.items())}
         return {
             "numberOfSignals": sum(one.rows for one in seen.values()),
             "availableSignals": sorted(seen),
             "firstSeen": min((one.first_us for one in seen.values()), default=self._now_us()),
             "lastSeen": max((one.last_us for one in seen.values()), default=_BEGINNING_OF_NOTHING_US),
             "signalDataSummary": [_summed(name, one, "numberOfSignals") for name, one in sorted(seen.items())],
-            "eventDataSummary": [_summed(name, one, "numberOfEvents") for name, one in events.items()],
+            # Only where it is asked for: looking at every drive there was takes its time.
+            "eventDataSummary": lambda _info: self._events_seen(token_id) if seen else [],
         }
+
+    def _events_seen(self, token_id: int) -> list[dict[str, object]]:
+        by_name: dict[str, list[int]] = {}
+        for one in happenings(self._fleet, token_id, _BEGINNING_OF_NOTHING_US, self._now_us()):
+            by_name.setdefault(one.name, []).append(one.us)
+        events = {name: Seen(len(times), min(times), max(times)) for name, times in sorted(by_name.items())}
+        return [_summed(name, one, "numberOfEvents") for name, one in events.items()]
 
     def _events(self, info: GraphQLResolveInfo, **given: object) -> list[dict[str, object]]:
         token_id = _vehicle(info, given)
