@@ -20,6 +20,7 @@ VEHICLES = "5023,6120,7345,8102"
 INNER = f"date BETWEEN '{DAYS[1]}' AND '{DAYS[-2]}'"
 DISTANCES = f"SELECT vehicle_id, date, distance_m, readings FROM distance_daily WHERE {INNER} ORDER BY ALL"
 ODOMETER = f"SELECT vehicle_id, date, first_km, last_km, min_km, max_km FROM odometer_daily WHERE {INNER} ORDER BY ALL"
+METRES = f"SELECT vehicle_id, date, distance_m FROM distance_daily WHERE {INNER} ORDER BY ALL"
 VALUES = f"""
     SELECT vehicle_id, timestamp, name, value_number, value_string, value_boolean, value_json
     FROM signals WHERE timestamp::DATE BETWEEN '{DAYS[1]}' AND '{DAYS[-2]}' ORDER BY ALL
@@ -78,5 +79,69 @@ def test_a_vehicle_that_moved_from_one_source_to_the_other_drove_no_kilometre_tw
         (day, "device-data" if day in DAYS[:2] else "fetch") for day in DAYS
     ]
     assert answer(mixed, ODOMETER) == answer(by_device_data, ODOMETER)
-    metres = f"SELECT vehicle_id, date, distance_m FROM distance_daily WHERE {INNER} ORDER BY ALL"
-    assert answer(mixed, metres) == answer(by_device_data, metres)
+    assert answer(mixed, METRES) == answer(by_device_data, METRES)
+
+
+@pytest.fixture(scope="module")
+def by_telemetry(sandbox, tmp_path_factory):
+    return bring(sandbox, tmp_path_factory.mktemp("telemetry"), ("telemetry", DAYS))
+
+
+def test_seconds_of_telemetry_give_the_same_odometer_and_the_same_daily_distance_as_history(
+    by_device_data, by_telemetry
+):
+    assert answer(by_telemetry, ODOMETER) == answer(by_device_data, ODOMETER)
+    assert answer(by_telemetry, METRES) == answer(by_device_data, METRES)
+    assert answer(by_telemetry, "SELECT DISTINCT complete, asked FROM coverage") == [(True, "telemetry")]
+
+
+def test_what_telemetry_loses_of_the_odometer_is_less_than_a_second_and_the_metres_of_a_reading_in_metres(
+    by_device_data, by_telemetry
+):
+    # History deletes what is no reading at all; telemetry does not.
+    readings = "SELECT vehicle_id, timestamp, odometer_km, reading > 999999 AS in_metres FROM odometer"
+    between = f"reason IS DISTINCT FROM 'sentinel' AND timestamp::DATE BETWEEN '{DAYS[1]}' AND '{DAYS[-2]}'"
+    inner = f"{readings} WHERE {between} ORDER BY vehicle_id, timestamp"
+    raw, seconds = answer(by_device_data, inner), answer(by_telemetry, inner)
+    assert len(seconds) == len(raw) > 300
+    for (vehicle, read_at, km, in_metres), (same, second, same_km, _) in zip(raw, seconds, strict=True):
+        assert (same, timedelta(0) <= read_at - second < timedelta(seconds=1)) == (vehicle, True)
+        assert abs(same_km - km) <= (0.5 if in_metres else 1e-9)
+
+
+def test_a_vehicle_that_moved_to_telemetry_and_on_to_raw_events_drove_no_kilometre_twice(
+    sandbox, by_device_data, tmp_path
+):
+    mixed = bring(sandbox, tmp_path, ("device-data", DAYS[:2]), ("telemetry", DAYS[2:3]), ("fetch", DAYS[3:]))
+    assert answer(mixed, METRES) == answer(by_device_data, METRES)
+    assert answer(mixed, "SELECT asked FROM coverage WHERE vehicle_id = '5023' ORDER BY date") == [
+        ("device-data",),
+        ("device-data",),
+        ("telemetry",),
+        ("fetch",),
+    ]
+
+
+def test_a_day_that_telemetry_and_history_both_gave_is_not_driven_twice(sandbox, by_device_data, tmp_path):
+    both = bring(sandbox, tmp_path, ("telemetry", DAYS), ("device-data", DAYS))
+    assert answer(both, "SELECT DISTINCT asked, origin FROM coverage WHERE vehicle_id = '5023'") == [
+        ("device-data", "device-data+telemetry")
+    ]
+    assert answer(both, METRES) == answer(by_device_data, METRES)
+
+
+def test_what_is_noticed_of_a_drive_is_one_event_whichever_source_tells_of_it(sandbox, tmp_path):
+    told = "SELECT timestamp, name, source, duration_s, metadata FROM events ORDER BY ALL"
+    sandbox_with_events = dict(sandbox.environ, DIMO_EVENT_TYPES="dimo.status,dimo.events")
+    seen = {}
+    for name, sources in {"telemetry": ["telemetry"], "fetch": ["fetch"], "both": ["telemetry", "fetch"]}.items():
+        root = tmp_path / name
+        for source in sources:
+            given = {"DIMO_WAREHOUSE": str(root), "DIMO_SOURCE": source, "DIMO_VEHICLES": "6120"}
+            settings = Settings.from_environment(sandbox_with_events | given)
+            fetch_days(settings, DAYS, refresh=True)
+            for day in DAYS:
+                write_signals(settings, day)
+        seen[name] = answer(root, told)
+    assert len(seen["telemetry"]) > 3
+    assert seen["telemetry"] == seen["fetch"] == seen["both"]
