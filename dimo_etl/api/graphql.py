@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from dimo_etl.config import Secret
 
 T = TypeVar("T")
+# The services give up after 30 or 60 s and say so; whoever waits less long never learns to ask for less.
+_READ_SECONDS = 75.0
 # Error codes that say the request is wrong or not allowed; any other error may pass.
 _FINAL_CODES = frozenset(
     {
@@ -107,6 +109,7 @@ def query_request(
         bearer=bearer,
         content=msgspec.json.encode(body),
         content_type="application/json",
+        read_seconds=_READ_SECONDS,
     )
 
 

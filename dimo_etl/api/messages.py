@@ -45,6 +45,7 @@ class Request:
         bearer: the token of the Authorization header.
         content: the body.
         content_type: the type of the body.
+        read_seconds: the wait for the next bytes, where it is another than the transport's own.
     """
 
     service: Service
@@ -56,6 +57,7 @@ class Request:
     bearer: Secret | None = field(default=None, repr=False)
     content: bytes | None = field(default=None, repr=False)
     content_type: str | None = None
+    read_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dimo_etl.api.graphql import GraphQLError, Reply, query_request, read_reply
@@ -101,7 +102,8 @@ class Telemetry:
         times = {"from": rfc3339_ms(window.start_ms), "to": rfc3339_ms(window.end_ms + 1)}
         query = _values_query(names, interval, events=events)
         try:
-            answer = self.ask(token_id, query, read_values, about=about, variables=times, partly=frozenset({"events"}))
+            read = partial(read_values, frozenset(names))
+            answer = self.ask(token_id, query, read, about=about, variables=times, partly=frozenset({"events"}))
         except _TooLongError as error:
             return error.told
         buckets, happened, refused = answer.value

@@ -5,7 +5,7 @@ Promise: a field that the service refused is told of as refused, never taken for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -134,8 +134,15 @@ def read_summary(reply: Reply, sources: Sequence[str]) -> tuple[int, dict[str, S
     )
 
 
-def read_values(reply: Reply) -> tuple[dict[int, dict[str, bytes]], list[Happened], dict[str, str]]:
-    """Buckets, events and refusals of a window; a null of a field that was refused in any row is no value."""
+def read_values(
+    asked: Collection[str], reply: Reply
+) -> tuple[dict[int, dict[str, bytes]], list[Happened], dict[str, str]]:
+    """Buckets, events and refusals of a window; a field that was refused in any row has no value in the others.
+
+    Args:
+        asked: the signals that were asked for; nothing else is taken.
+        reply: with `signals` and `events`.
+    """
     windowed = reply.read(_Windowed)
     refused = dict(_refused(reply.errors or ()))
     buckets: dict[int, dict[str, bytes]] = {}
@@ -144,7 +151,7 @@ def read_values(reply: Reply) -> tuple[dict[int, dict[str, bytes]], list[Happene
         held = buckets.setdefault(_us(decoded(bytes(stamp), str) if stamp is not None else None), {})
         for name, value in row.items():
             text = bytes(value)
-            if name != "timestamp" and text != b"null" and name not in refused:
+            if name in asked and text != b"null" and name not in refused:
                 held[name] = text
     events = [Happened(_us(decoded(bytes(event), _Stamped).timestamp), bytes(event)) for event in windowed.events or ()]
     return {us: values for us, values in buckets.items() if values}, events, refused

@@ -177,6 +177,7 @@ class Transport:
             params={**request.params, **(request.retry_params if retry else {})} or None,
             headers=headers,
             content=request.content,
+            timeout=_timeout(self._limits, request.read_seconds),
         ) as response:
             body = read_body(
                 response.iter_raw(),
@@ -214,12 +215,7 @@ def _client(concurrency: int, limits: Limits) -> httpx.Client:
     try:
         return httpx.Client(
             headers={"User-Agent": "dimo-etl", "Accept-Encoding": ACCEPT_ENCODING},
-            timeout=httpx.Timeout(
-                connect=limits.connect_seconds,
-                read=limits.read_seconds,
-                write=limits.write_seconds,
-                pool=limits.answer_seconds,
-            ),
+            timeout=_timeout(limits),
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
             # Plain http is for this machine alone, so no proxy gets to see the credentials it carries.
             mounts={"http://": None},
@@ -231,6 +227,15 @@ def _client(concurrency: int, limits: Limits) -> httpx.Client:
             f"No HTTP client can be made ({type(error).__name__}); check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, "
             "SSL_CERT_FILE and SSL_CERT_DIR."
         ) from None
+
+
+def _timeout(limits: Limits, read_seconds: float | None = None) -> httpx.Timeout:
+    return httpx.Timeout(
+        connect=limits.connect_seconds,
+        read=read_seconds or limits.read_seconds,
+        write=limits.write_seconds,
+        pool=limits.answer_seconds,
+    )
 
 
 def _value(request: Request, response: Response, parse: Callable[[Response], T], now: datetime) -> T:

@@ -90,6 +90,12 @@ def test_values_keep_the_digits_they_came_in(values):
     assert not told.refused
 
 
+def test_a_field_that_was_not_asked_for_is_not_taken(values):
+    told = values(rows({"timestamp": "2026-01-05T10:00:00Z", "speed": 1, 'x","y': 2}))
+
+    assert list(told.buckets.values()) == [{"speed": b"1"}]
+
+
 def test_a_field_refused_in_one_row_is_refused_in_all(values):
     place = {"latitude": 52.5, "longitude": 13.4, "hdop": 1}
     lacking = "unauthorized: missing required privilege(s) privilege:GetLocationHistory"

@@ -204,6 +204,16 @@ def test_a_server_that_says_nothing_is_given_up_in_time(server, make_transport):
     assert (answer.value, answer.requests) == (b"hello", 2)
 
 
+def test_a_request_that_says_so_is_waited_for_longer(server, make_transport):
+    def answer(request):
+        server.pause(0.2)
+        return Reply(body=b"hello")
+
+    server.answer = answer
+    answer = make_transport(limits=Limits(read_seconds=0.02)).call(get(server.url, read_seconds=30.0), body)
+    assert (answer.value, answer.requests) == (b"hello", 1)
+
+
 def test_a_server_that_is_not_there_is_named_with_its_variable(transport):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
