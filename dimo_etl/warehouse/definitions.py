@@ -46,6 +46,8 @@ ORDER = (
     "errors",
     "errors_daily",
     "events",
+    "ruptela_codes",
+    "ruptela",
     "measured",
     "trips_by",
     "trips",
