@@ -61,6 +61,12 @@ def remember_vehicles(settings: Settings) -> list[KnownVehicle]:
         return known_vehicles(store)
 
 
+def list_vehicles(settings: Settings) -> list[str]:
+    """The ids of the vehicles the licence may read now; nothing is remembered."""
+    with Store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
+        return [vehicle.vehicle_id for vehicle in connection.vehicles()]
+
+
 def fetch_days(
     settings: Settings,
     days: Sequence[date],

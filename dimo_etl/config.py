@@ -83,6 +83,9 @@ class Settings:
         event_types: the types of CloudEvents that are brought of raw events.
         max_rps: requests a second over all processes of this machine; None for no limit.
         time_zone: the IANA zone whose days DIMO is asked for distances of.
+        retry_after_s: how long an unattended run waits before it tries once more what may pass by itself.
+        webhook_url: where failures are posted.
+        smtp_url, mail_from, mail_to: the mail server, and from and to whom failures are mailed; all three or none.
     """
 
     environment: str
@@ -106,6 +109,11 @@ class Settings:
     concurrency: int = 4
     max_rps: float | None = None
     time_zone: str = "UTC"
+    retry_after_s: float = 60.0
+    webhook_url: Secret | None = field(default=None, repr=False)
+    smtp_url: Secret | None = field(default=None, repr=False)
+    mail_from: str | None = None
+    mail_to: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -125,6 +133,7 @@ class Settings:
             given = SANDBOX_LICENCE | given
         urls = {name: _service_url(name, given, environment) for name in _SERVICES}
         key, token = given.get("DIMO_API_KEY"), given.get("DIMO_ACCESS_TOKEN")
+        smtp_url, mail_from, mail_to = _mail(given)
         return cls(
             environment=environment,
             auth_url=urls["DIMO_AUTH_URL"],
@@ -147,6 +156,11 @@ class Settings:
             concurrency=_concurrency(given.get("DIMO_CONCURRENCY", "4")),
             max_rps=_max_rps(given, environment, urls["DIMO_DEVICE_DATA_URL"]),
             time_zone=_time_zone(given.get("DIMO_TIME_ZONE", "UTC")),
+            retry_after_s=_number("DIMO_RETRY_AFTER", given.get("DIMO_RETRY_AFTER", "60"), 0, 3600),
+            webhook_url=_webhook(given.get("DIMO_WEBHOOK_URL")),
+            smtp_url=smtp_url,
+            mail_from=mail_from,
+            mail_to=mail_to,
         )
 
 
@@ -237,6 +251,33 @@ def _concurrency(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 64):
         raise ConfigError(f"DIMO_CONCURRENCY is {text!r}; give a whole number from 1 to 64.")
     return int(text)
+
+
+def _webhook(text: str | None) -> Secret | None:
+    """An address to post to. It is often all that it takes to post there, so it is kept like a key."""
+    if text is None:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError("DIMO_WEBHOOK_URL is not an http(s) address.")
+    if parts.scheme == "http" and not is_loopback(text):
+        raise ConfigError("DIMO_WEBHOOK_URL is not https, which alone may carry it off this machine.")
+    return Secret(text)
+
+
+def _mail(given: Mapping[str, str]) -> tuple[Secret | None, str | None, tuple[str, ...]]:
+    """The mail server, the sender and the receivers: all of them, or none."""
+    names = ("DIMO_SMTP_URL", "DIMO_MAIL_FROM", "DIMO_MAIL_TO")
+    missing = [name for name in names if name not in given]
+    if len(missing) == len(names):
+        return None, None, ()
+    if missing:
+        raise ConfigError(f"{' and '.join(missing)} must be set too, for failures to be mailed.")
+    url, sender, receivers = (given[name] for name in names)
+    parts = urlsplit(url)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ConfigError("DIMO_SMTP_URL is not an address such as smtp://user:password@mail.example.org:587.")
+    return Secret(url), sender, tuple(part.strip() for part in receivers.split(",") if part.strip())
 
 
 def _time_zone(text: str) -> str:

@@ -11,6 +11,7 @@ from pipelines.checks import agrees, columns, complete, in_their_day, odometers,
 from pipelines.jobs import daily_job, look_job, snapshot_job
 from pipelines.resources import Dimo
 from pipelines.schedules import daily_schedule, hourly_schedule, look_schedule
+from pipelines.sensors import failure_sensor, fleet_sensor
 from pipelines.standing import newest_day_is_there, none_left_failed
 
 # Documents arrive late: a car without reception sends its day when it is back. Three days catch nearly all of it.
@@ -24,7 +25,8 @@ def build_defs(dimo: Dimo | None = None) -> dg.Definitions:
         dimo: the service and warehouse to use; by default what the environment says when a run starts.
     """
     resource = dimo or Dimo()
-    start = resource.settings.start_date
+    settings = resource.settings
+    start = settings.start_date
     daily, hourly, look = daily_job(), snapshot_job(), look_job()
     return dg.Definitions(
         assets=[vehicles, history_assets(start), dimo_distances, snapshots, answers],
@@ -40,6 +42,7 @@ def build_defs(dimo: Dimo | None = None) -> dg.Definitions:
         ],
         jobs=[daily, hourly, look],
         schedules=[daily_schedule(start, LOOKBACK_DAYS, daily), hourly_schedule(hourly), look_schedule(look)],
+        sensors=[failure_sensor(settings), fleet_sensor(daily)],
         resources={"dimo": resource},
         # Steps are few and light, and a run is a process of its own: measured 0.3 s a run against 3 s with one
         # process a step. Side by side run the runs.

@@ -10,11 +10,11 @@ import dagster as dg
 from dimo_etl.errors import DimoError, ServiceDownError, ServiceError
 from pipelines.resources import Dimo
 
-# What may pass by itself: worth another try in a minute, once the client's own patience has run out.
+# What may pass by itself: worth another try later, once the client's own patience has run out.
 TRANSIENT = (ServiceError, ServiceDownError)
 # Asked for by the failure itself: a retry policy of the asset would hold for interrupts, too, and a run that was told
-# to stop would go on a minute later.
-_TRIES_MORE, _AFTER_SECONDS = 2, 60
+# to stop would go on later.
+_TRIES_MORE = 2
 
 
 @contextmanager
@@ -30,5 +30,5 @@ def explained(dimo: Dimo) -> Iterator[None]:
         failure = dg.Failure(description=str(error))
         failure.__cause__ = error
         if isinstance(error, TRANSIENT) and not dimo.interactive:
-            raise dg.RetryRequested(max_retries=_TRIES_MORE, seconds_to_wait=_AFTER_SECONDS) from failure
+            raise dg.RetryRequested(max_retries=_TRIES_MORE, seconds_to_wait=dimo.settings.retry_after_s) from failure
         raise failure from error

@@ -53,18 +53,19 @@ def days_to_bring(
     before = [day for day in held if day < first]
     missed = set(days_between(max(before) + timedelta(days=1), first - timedelta(days=1))) if before else set()
     missed |= {day for day in failed if start <= day < first}
-    return [Request(first, last, again=True), *_batches(sorted(missed))]
+    catching_up = [Request(earliest, latest, again=False) for earliest, latest in batches_of(sorted(missed))]
+    return [Request(first, last, again=True), *catching_up]
 
 
-def _batches(days: Sequence[date]) -> list[Request]:
-    """Runs of consecutive days, none longer than a batch of a backfill."""
+def batches_of(days: Sequence[date]) -> list[tuple[date, date]]:
+    """Runs of consecutive days, first and last, none longer than a batch of a backfill."""
     batches: list[list[date]] = []
     for day in days:
         if batches and day - batches[-1][-1] == timedelta(days=1) and len(batches[-1]) < DAYS_A_BATCH:
             batches[-1].append(day)
         else:
             batches.append([day])
-    return [Request(batch[0], batch[-1], again=False) for batch in batches]
+    return [(batch[0], batch[-1]) for batch in batches]
 
 
 def daily_schedule(start: date, lookback: int, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:

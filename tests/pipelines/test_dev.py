@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
+import threading
+from collections.abc import Iterator
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
-from tests.pipelines.conftest import Household
-from tests.pipelines.services import PROGRAM, dev, eventually, left_of_session
+from dimo_etl.model import days_between
+from tests.pipelines.conftest import LEXUS, Household
+from tests.pipelines.services import PROGRAM, Services, dev, eventually, left_of_session
 
-FIRST, LAST = date(2025, 6, 9), date(2025, 6, 11)
-DAYS = ["2025-06-09", "2025-06-10", "2025-06-11"]
+FIRST, BROKEN, LAST = date(2025, 6, 8), date(2025, 6, 10), date(2025, 6, 12)
+DAYS = [day.isoformat() for day in days_between(FIRST, LAST)]
+DAILY = ("raw_history", "signals")
 SCHEDULES = """
 { workspaceOrError { ... on Workspace { locationEntries {
     name
@@ -33,40 +38,110 @@ mutation ($params: LaunchBackfillParams!) {
   }
 }
 """
-STATUS = """
+ASSETS = "{ assetNodes { assetKey { path } isPartitioned groupName } }"
+RUNS = """
 query ($id: String!) {
-  partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status runs { status } error { message } } }
+  runsOrError(filter: {tags: [{key: "dagster/backfill", value: $id}]}) { ... on Runs { results { runId status } } }
 }
 """
+DAYS_OF = """
+query ($name: String!) {
+  assetNodeOrError(assetKey: {path: [$name]}) { ... on AssetNode {
+    assetPartitionStatuses { ... on TimePartitionStatuses { ranges { startKey endKey status } } }
+  } }
+}
+"""
+AGAIN = """
+mutation ($run: String!) {
+  launchRunReexecution(reexecutionParams: {parentRunId: $run, strategy: FROM_FAILURE}) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+STATUS_OF = "query ($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
 
 
-def test_a_backfill_started_in_the_ui_brings_every_day(household: Household, home: Path) -> None:
-    with dev(household.environ, home) as services:
+@pytest.fixture
+def told() -> Iterator[tuple[str, list[str]]]:
+    """An address that takes messages, and the texts it was told."""
+    texts: list[str] = []
+
+    class Webhook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            texts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Webhook) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/", texts
+        server.shutdown()
+        thread.join()
+
+
+def days_by_status(services: Services, asset: str) -> dict[str, list[tuple[str, str]]]:
+    """The ranges of days, first and last, that the UI shows in each colour."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for one in services.ask(DAYS_OF, name=asset)["assetNodeOrError"]["assetPartitionStatuses"]["ranges"]:
+        found.setdefault(one["status"], []).append((one["startKey"], one["endKey"]))
+    return found
+
+
+def test_a_backfill_of_which_a_day_fails_is_healed_from_the_ui(
+    household: Household, home: Path, told: tuple[str, list[str]]
+) -> None:
+    address, texts = told
+    household.sandbox.faults.break_day(LEXUS, BROKEN)
+    environ = household.environ | {"DIMO_RETRY_AFTER": "0", "DIMO_WEBHOOK_URL": address}
+    with dev(environ, home) as services:
         (location,) = services.ask(SCHEDULES)["workspaceOrError"]["locationEntries"]
         (repository,) = location["locationOrLoadError"]["repositories"]
         assert location["name"] == "dimo"
         states = {one["name"]: one["scheduleState"]["status"] for one in repository["schedules"]}
         assert states == dict.fromkeys(("every_forenoon", "every_hour", "every_morning"), "STOPPED")
+        assets = {one["assetKey"]["path"][0]: one for one in services.ask(ASSETS)["assetNodes"]}
+        assert {name for name, one in assets.items() if one["isPartitioned"]} == {"raw_history", "signals"}
+        assert assets["odometer"]["groupName"] == "answers"
 
-        # The daemon looks at a backfill every thirty seconds, and once more for each stage of assets.
-        assets = ["raw_history", "signals"]
+        # The daemon looks at a backfill every thirty seconds.
         launched = services.ask(
-            LAUNCH, params={"assetSelection": [{"path": [name]} for name in assets], "partitionNames": DAYS}
+            LAUNCH, params={"assetSelection": [{"path": [name]} for name in DAILY], "partitionNames": DAYS}
         )["launchPartitionBackfill"]
         assert launched["__typename"] == "LaunchBackfillSuccess", launched
 
-        def ended() -> dict | None:
-            backfill = services.ask(STATUS, id=launched["backfillId"])["partitionBackfillOrError"]
-            return backfill if backfill["status"].startswith(("COMPLETED", "FAILED", "CANCELED")) else None
+        def ended() -> str | None:
+            runs = services.ask(RUNS, id=launched["backfillId"])["runsOrError"]["results"]
+            return runs[0]["runId"] if runs and runs[0]["status"] in {"SUCCESS", "FAILURE"} else None
 
-        backfill = eventually(ended, "the backfill")
-        assert backfill["status"] == "COMPLETED_SUCCESS", (backfill, services.said)
-        assert {run["status"] for run in backfill["runs"]} == {"SUCCESS"}
+        failed = eventually(ended, "the backfill's run")
+        around = {"MATERIALIZED": [("2025-06-08", "2025-06-09"), ("2025-06-11", "2025-06-12")]}
+        for name in DAILY:
+            assert days_by_status(services, name) == around | {"FAILED": [("2025-06-10", "2025-06-10")]}, services.said
+        eventually(lambda: texts, "the message that the run failed")
+        assert texts[0].startswith("dimo_etl: the run of chosen assets over 2025-06-08 to 2025-06-12 failed\nhistory: ")
+        assert f"vehicle {LEXUS}" in texts[0]
+
+        household.sandbox.faults.clear()
+        asked = len(household.sandbox.requests)
+        again = services.ask(AGAIN, run=failed)["launchRunReexecution"]
+        assert again["__typename"] == "LaunchRunSuccess", again
+
+        def healed() -> str | None:
+            status = services.ask(STATUS_OF, run=again["run"]["runId"])["runOrError"]["status"]
+            return status if status in {"SUCCESS", "FAILURE"} else None
+
+        assert eventually(healed, "the run from failure") == "SUCCESS", services.said
+        for name in DAILY:
+            assert days_by_status(services, name) == {"MATERIALIZED": [("2025-06-08", "2025-06-12")]}
+        asked_again = [made for made in household.sandbox.requests[asked:] if made.path.endswith("/history")]
+        assert {made.path.split("/")[-2] for made in asked_again} == {str(LEXUS)}, "what was complete is not asked for"
         assert services.stop(signal.SIGTERM) == 0
         eventually(lambda: not left_of_session(services.process.pid), "its code server to end")
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        for name in ("raw_history", "signals"):
-            assert instance.get_materialized_partitions(dg.AssetKey(name)) == set(DAYS)
     assert household.events_held() == household.events_that_exist(FIRST, LAST)
     assert "Supersession" not in services.said
     assert "Warning:" not in services.said

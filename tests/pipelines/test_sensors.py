@@ -1,0 +1,77 @@
+"""The sensors: who is told of a failed run, and what a new vehicle gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dimo_etl.config import Settings
+from pipelines.build import build_defs
+from pipelines.jobs import RANGE_END, RANGE_START, daily_job
+from pipelines.resources import Dimo
+from pipelines.sensors import failure_sensor, fleet_sensor
+from tests.pipelines.conftest import HONDA, Household
+
+MONDAY, TUESDAY, THURSDAY = date(2025, 6, 9), date(2025, 6, 10), date(2025, 6, 12)
+
+
+@pytest.fixture
+def everybody(household: Household) -> Iterator[Household]:
+    """All vehicles shared with the licence, on an instance that a sensor can open."""
+    environ = {name: value for name, value in household.environ.items() if name != "DIMO_VEHICLES"}
+    household.dimo = Dimo(lambda: Settings.from_environment(environ))
+    granted = household.sandbox.fleet.vehicle(HONDA).granted
+    with dg.instance_for_test() as instance:
+        household.instance = instance
+        yield household
+    household.sandbox.fleet.share(HONDA, granted)
+
+
+def look(household: Household, cursor: str | None) -> tuple[list[dg.RunRequest], str | None, str]:
+    """What the sensor asks for, its cursor, and why it asks for nothing."""
+    sensor = fleet_sensor(daily_job())
+    with dg.build_sensor_context(
+        household.instance,
+        cursor=cursor,
+        definitions=build_defs(household.dimo),
+        resources={"dimo": household.dimo},
+    ) as context:
+        found = sensor.evaluate_tick(context)
+    return list(found.run_requests or []), found.cursor, found.skip_message or ""
+
+
+def test_a_new_vehicle_gets_the_days_that_the_others_have(everybody: Household) -> None:
+    granted = everybody.sandbox.fleet.vehicle(HONDA).granted
+    everybody.sandbox.fleet.share(HONDA, frozenset())
+    for day in (MONDAY, TUESDAY, THURSDAY):
+        everybody.instance.report_runless_asset_event(dg.AssetMaterialization("raw_history", partition=day.isoformat()))
+    requests, cursor, said = look(everybody, None)
+    assert requests == []
+    assert "5 vehicles are shared" in said
+    everybody.sandbox.fleet.share(HONDA, granted)
+    requests, cursor, _ = look(everybody, cursor)
+    assert [(one.tags[RANGE_START], one.tags[RANGE_END]) for one in requests] == [
+        ("2025-06-09", "2025-06-10"),
+        ("2025-06-12", "2025-06-12"),
+    ]
+    assert {tuple(one.run_config["ops"]["history"]["config"]["vehicles"]) for one in requests} == {(str(HONDA),)}
+    assert look(everybody, cursor)[2] == "Still the same 6 vehicles."
+
+
+def test_a_vehicle_that_is_shared_no_more_has_the_list_made_anew(everybody: Household) -> None:
+    _, cursor, _ = look(everybody, None)
+    everybody.sandbox.fleet.share(HONDA, frozenset())
+    (request,), _, _ = look(everybody, cursor)
+    assert [key.to_user_string() for key in request.asset_selection] == ["vehicles"]
+
+
+def test_the_sensors_are_off_but_for_failures_where_somebody_is_to_be_told(tmp_path: Path) -> None:
+    told = Settings.from_environment({"DIMO_WEBHOOK_URL": "https://example.org/hook"})
+    nobody = Settings.from_environment({})
+    assert failure_sensor(told).default_status is dg.DefaultSensorStatus.RUNNING
+    assert failure_sensor(nobody).default_status is dg.DefaultSensorStatus.STOPPED
+    assert fleet_sensor(daily_job()).default_status is dg.DefaultSensorStatus.STOPPED
