@@ -45,12 +45,16 @@ ORDER = (
     "status",
     "errors",
     "errors_daily",
+    "error_episodes",
     "events",
     "ruptela_codes",
     "ruptela",
     "measured",
     "trips_by",
     "trips",
+    "freshness_at",
+    "freshness",
+    "signal_profile",
 )
 _VEHICLES = {
     "vehicle_id": "VARCHAR",
