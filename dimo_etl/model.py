@@ -75,6 +75,11 @@ def day_of_us(timestamp_us: int) -> date:
     return date(1970, 1, 1) + timedelta(days=timestamp_us // 86_400_000_000)
 
 
+def moment_of_us(timestamp_us: int) -> datetime:
+    """A time (microseconds since the epoch), UTC."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=timestamp_us)
+
+
 def days_between(first: date, last: date) -> list[date]:
     """Every day from `first` to `last`, both included."""
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]

@@ -61,6 +61,8 @@ def test_dimo_and_we_agree_on_each_day(settings, zone):
     assert query(here, "SELECT count(*) > 6, bool_or(dimo_km > 20), count(ours_km) > 6 FROM reconciliation") == [
         (True, True, True)
     ]
+    # Every day there is was brought, so each row that the service counts is held.
+    assert query(here, "SELECT DISTINCT verdict FROM telemetry_bounds") == [("all",)]
     assert query(here, "SELECT count(*) FROM dimo_distances WHERE drives IS NULL OR driving_s IS NULL") == [(0,)]
 
 

@@ -4,7 +4,8 @@
 --   vehicle_id   token id in decimal, or user device id
 --   seen_at      when the service was asked, UTC
 --   endpoint     `v1/status-raw`, `v1/status` or `v2/status`: three shapes of the same values; or
---                `telemetry/signalsSnapshot`, where history comes from another source than `device-data`
+--                `telemetry/signalsSnapshot`, where history comes from another source than `device-data`; or
+--                `telemetry/dataSummary`, what is stored in all, asked for with the days of the source `telemetry`
 --   signals      how many signals had a value; 0 where the service had seen nothing of the vehicle yet
 --   new_signals  how many of them came into `signals` with this answer
 --   newest_at    the newest time of a signal, UTC; its distance from seen_at is how long the vehicle has been silent

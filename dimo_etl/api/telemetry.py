@@ -63,7 +63,7 @@ class Telemetry:
         self._base = settings.telemetry_url
         self._chain = 80002 if settings.environment == "dev" else 137
 
-    def summary(self, token_id: int) -> Summary:
+    def summary(self, token_id: int) -> VehicleAnswer[Summary]:
         """What the service stores of a vehicle in all; its numbers are upper bounds of what it gives."""
         by_source = " ".join(
             f's{number}: dataSummary(tokenId: $id, filter: {{source: "did:ethr:{self._chain}:{address}"}})'
@@ -79,9 +79,7 @@ class Telemetry:
           {by_source}
         }}"""
         about = f"what is stored of vehicle {token_id}"
-        answer = self.ask(token_id, query, lambda reply: read_summary(reply, CONNECTIONS), about=about)
-        rows, signals, events, sources = answer.value
-        return Summary(rows, signals, events, sources, answer.requests, answer.privileges)
+        return self.ask(token_id, query, lambda reply: read_summary(reply, CONNECTIONS), about=about)
 
     def values(
         self, token_id: int, names: Sequence[str], window: Window, interval: str, *, events: bool

@@ -40,16 +40,14 @@ class Summary:
         signals: by name.
         events: by name.
         sources: by the address of the connection, of those that were asked for.
-        requests: requests spent, retries included.
-        privileges: those of the vehicle token.
+        payload: the summary of all of it, as received.
     """
 
     rows: int
     signals: Mapping[str, Seen]
     events: Mapping[str, Seen]
     sources: Mapping[str, Seen]
-    requests: int
-    privileges: tuple[int, ...]
+    payload: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,24 +111,25 @@ class _Stamped(msgspec.Struct):
     timestamp: str
 
 
-def read_summary(reply: Reply, sources: Sequence[str]) -> tuple[int, dict[str, Seen], dict[str, Seen], dict[str, Seen]]:
-    """The rows in all, and what is seen of signals, events and sources.
+def read_summary(reply: Reply, sources: Sequence[str]) -> Summary:
+    """What is stored in all.
 
     Args:
         reply: with the summary as `all`, and that of each source as `s0`, `s1` and so on.
         sources: their names, in that order.
     """
-    told = reply.read(dict[str, _Summary])
+    told = {name: bytes(text) for name, text in reply.read(dict[str, msgspec.Raw]).items()}
     try:
-        everything = told["all"]
-        by_source = {source: told[f"s{number}"] for number, source in enumerate(sources)}
+        everything = decoded(told["all"], _Summary)
+        by_source = {source: decoded(told[f"s{number}"], _Summary) for number, source in enumerate(sources)}
     except KeyError:
         raise UnusableResponseError("it lacks a summary that was asked for") from None
-    return (
-        everything.rows,
-        {one.name: _seen(one.signals, one.first, one.last) for one in everything.signals or ()},
-        {one.name: _seen(one.events, one.first, one.last) for one in everything.events or ()},
-        {source: _seen(one.rows, one.first, one.last) for source, one in by_source.items()},
+    return Summary(
+        rows=everything.rows,
+        signals={one.name: _seen(one.signals, one.first, one.last) for one in everything.signals or ()},
+        events={one.name: _seen(one.events, one.first, one.last) for one in everything.events or ()},
+        sources={source: _seen(one.rows, one.first, one.last) for source, one in by_source.items()},
+        payload=told["all"],
     )
 
 

@@ -19,8 +19,9 @@ from dimo_etl.errors import DimoError, NothingSharedError, RequestRefusedError, 
 from dimo_etl.history.source import Piece, Source, Visit
 from dimo_etl.lake.commit import asked_of, commit_fetch
 from dimo_etl.lake.raw import RawWriter, find_unit
+from dimo_etl.lake.snapshots import Sighting, add_sightings
 from dimo_etl.lake.store import Store
-from dimo_etl.model import DAY_MS, Event, Vehicle, day_of_us
+from dimo_etl.model import DAY_MS, Event, Vehicle, day_of_us, moment_of_us
 
 _log = logging.getLogger("dimo_etl.history")
 
@@ -144,9 +145,28 @@ class Fetcher:
                     visit.privileges = ()
                 for day in left:
                     note(self._commit(visit, day, _Day(self._store, self._source.name), str(error)), Outcome.REFUSED)
+            self._keep(visit)
             if visit.user_device_id is not None:
                 self.user_device_ids[vehicle.vehicle_id] = visit.user_device_id
         return done
+
+    def _keep(self, visit: Visit) -> None:
+        """Keep what the source was told besides events."""
+        seen_at = self._now()
+        seen = [
+            Sighting(
+                vehicle_id=visit.vehicle.vehicle_id,
+                seen_at=seen_at,
+                endpoint=shown.endpoint,
+                signals=shown.signals,
+                new_signals=0,
+                newest_at=None if shown.newest_us is None else moment_of_us(shown.newest_us),
+                payload=shown.payload,
+            )
+            for shown in visit.shown
+        ]
+        if seen:
+            add_sightings(self._store, visit.vehicle.vehicle_id, seen_at.date(), seen)
 
     def _is_proved(self, coverage: Coverage) -> bool:
         """Whether a day need not be asked for: a proof is one whoever gave it, unless this source gives more."""

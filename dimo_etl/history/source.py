@@ -46,6 +46,23 @@ class Piece:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An answer of a service about a vehicle as a whole, which the view `snapshots` keeps.
+
+    Attributes:
+        endpoint: what gave it, by the source and the name of the query.
+        signals: how many signals it tells of.
+        newest_us: the newest time in it, microseconds since the epoch; None where it tells none.
+        payload: JSON, as received.
+    """
+
+    endpoint: str
+    signals: int
+    newest_us: int | None
+    payload: bytes
+
+
 class Answered(Protocol):
     """What an answer tells besides its content: requests spent, and the token's privileges (None: no vehicle token)."""
 
@@ -104,6 +121,7 @@ class Visit:
     Attributes:
         privileges: of the last answer; None where no vehicle token was used.
         user_device_id: as the events tell it, where it was not known before.
+        shown: what a source was told besides events, to be kept as received.
     """
 
     def __init__(self, vehicle: Vehicle, pool: Executor, *, ahead: int, refresh: bool, breaker: Breaker) -> None:
@@ -113,6 +131,7 @@ class Visit:
         self.refresh = refresh
         self.privileges: tuple[int, ...] | None = None
         self.user_device_id: str | None = None
+        self.shown: list[Shown] = []
         self._breaker = breaker
         self._lock = threading.Lock()
         self._requests: dict[date, int] = {}

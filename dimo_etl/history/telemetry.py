@@ -27,7 +27,7 @@ from dimo_etl.api.telemetry import Telemetry, chunks, is_name, is_place
 from dimo_etl.api.telemetry_answers import Happened, Seen, Summary, Values
 from dimo_etl.errors import ServiceError, VehicleRefusedError
 from dimo_etl.events import content_hash
-from dimo_etl.history.source import Piece, Source, Visit
+from dimo_etl.history.source import Piece, Shown, Source, Visit
 from dimo_etl.model import Event, Window, day_window, rfc3339_ms
 
 if TYPE_CHECKING:
@@ -66,11 +66,14 @@ class TelemetrySource:
                 "take another source, or name the vehicle by its token id."
             )
         try:
-            summary = visit.ask(days[0], lambda: self._telemetry.summary(token_id))
+            answer = visit.ask(days[0], lambda: self._telemetry.summary(token_id))
         except ServiceError as error:
             yield from (Piece(day_window(day), (), None, 0, str(error)) for day in days)
             return
-        reader = _Reader(self._telemetry, visit, token_id, summary)
+        summary = answer.value
+        newest_us = max((one.last_us for one in summary.signals.values()), default=None)
+        visit.shown.append(Shown("telemetry/dataSummary", len(summary.signals), newest_us, summary.payload))
+        reader = _Reader(self._telemetry, visit, token_id, summary, frozenset(answer.privileges))
         waiting: deque[Future[Piece]] = deque()
         for day in days:
             waiting.append(visit.pool.submit(reader.day, day))
@@ -107,22 +110,23 @@ class _Found:
 class _Reader:
     """Reads the days of one vehicle, for any number of threads."""
 
-    def __init__(self, service: Telemetry, visit: Visit, token_id: int, summary: Summary) -> None:
+    def __init__(
+        self, service: Telemetry, visit: Visit, token_id: int, summary: Summary, privileges: frozenset[int]
+    ) -> None:
         self._telemetry = service
         self._visit = visit
         self._token_id = token_id
         self._summary = summary
+        self._privileges = privileges
         self._longest_ms: int | None = None  # what the service has answered for is not known before it has refused
 
     def day(self, day: date) -> Piece:
         """Everything of a day."""
         window = day_window(day)
         seen = {name: one for name, one in self._summary.signals.items() if one.overlaps(window)}
-        names = [name for name in _readable(sorted(seen), self._summary.privileges) if is_name(name)]
-        events = any(one.overlaps(window) for one in self._summary.events.values()) and {
-            _NON_LOCATION,
-            _LOCATION,
-        } <= set(self._summary.privileges)
+        names = [name for name in _readable(sorted(seen), self._privileges) if is_name(name)]
+        may_see_events = {_NON_LOCATION, _LOCATION} <= self._privileges
+        events = may_see_events and any(one.overlaps(window) for one in self._summary.events.values())
         found = _Found()
         for number, chunk in enumerate(chunks(names, events=events)):
             if chunk or events:
@@ -169,7 +173,7 @@ class _Reader:
         return (*buckets, *happened.values())
 
 
-def _readable(names: Sequence[str], privileges: Sequence[int]) -> list[str]:
+def _readable(names: Sequence[str], privileges: frozenset[int]) -> list[str]:
     """The signals that the privileges show; a position that they do not is asked for as about where it was."""
     shown = []
     for name in names:
@@ -177,7 +181,7 @@ def _readable(names: Sequence[str], privileges: Sequence[int]) -> list[str]:
             needs = {_LOCATION, _APPROXIMATE}
         else:
             needs = {_LOCATION} if name.startswith(_EVERY_PLACE) else {_NON_LOCATION}
-        if needs & set(privileges):
+        if needs & privileges:
             shown.append(name)
     if _APPROXIMATE in privileges and _LOCATION not in privileges and any(map(is_place, names)):
         shown.append(_ABOUT)

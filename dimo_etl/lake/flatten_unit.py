@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 import msgspec
@@ -20,7 +20,7 @@ from dimo_etl.flatten.table import Flattened, Quarantined, flatten
 from dimo_etl.lake.raw import FROM_FILE, FROM_SNAPSHOT, RawUnit, events_of
 from dimo_etl.lake.repeats import Repeats, sent_after
 from dimo_etl.lake.store import Store
-from dimo_etl.model import Event
+from dimo_etl.model import Event, moment_of_us
 
 _CHUNK_EVENTS = 4_000
 
@@ -63,8 +63,8 @@ class FlatUnit:
             duplicate_events=coverage.duplicate_events + self.repeated,
             quarantined_events=len(self.unread),
             sources=tuple(sorted(self.sources)),
-            first_event_at=_moment(min(self.times_us)) if self.times_us else None,
-            last_event_at=_moment(max(self.times_us)) if self.times_us else None,
+            first_event_at=moment_of_us(min(self.times_us)) if self.times_us else None,
+            last_event_at=moment_of_us(max(self.times_us)) if self.times_us else None,
         )
 
     def add(self, flattened: Flattened) -> None:
@@ -116,10 +116,6 @@ def flatten_unit(store: Store, unit: RawUnit, rows: Rows) -> FlatUnit:
 
 def _signals(store: Store, unit: RawUnit) -> list[Event]:
     return [event for origin, events in events_of(store, unit) if origin == FROM_SNAPSHOT for event in events]
-
-
-def _moment(timestamp_us: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=timestamp_us)
 
 
 def _order(item: tuple[Event, str]) -> tuple[int, str]:

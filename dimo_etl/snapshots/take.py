@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from enum import Enum
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from dimo_etl.lake.commit import commit_snapshot
 from dimo_etl.lake.signals import write_day
 from dimo_etl.lake.snapshots import Sighting, add_sightings, read_sightings
 from dimo_etl.lake.store import Store
-from dimo_etl.model import Event, Vehicle, day_of_us
+from dimo_etl.model import Event, Vehicle, day_of_us, moment_of_us
 from dimo_etl.snapshots.read import Reading, read_answer
 
 
@@ -214,7 +214,7 @@ class _Visit:
             endpoint=endpoint,
             signals=reading.signals,
             new_signals=new,
-            newest_at=None if reading.newest_us is None else _moment(reading.newest_us),
+            newest_at=None if reading.newest_us is None else moment_of_us(reading.newest_us),
             payload=answer,
         )
 
@@ -240,7 +240,3 @@ class _Visit:
         if feeding is None:
             return Outcome.FAILED if self._failed else Outcome.REFUSED
         return Outcome.SEEN if self._done.signals else Outcome.NOTHING_YET
-
-
-def _moment(timestamp_us: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=timestamp_us)

@@ -49,6 +49,7 @@ ORDER = (
     "events",
     "ruptela_codes",
     "ruptela",
+    "telemetry_bounds",
     "measured",
     "trips_by",
     "trips",

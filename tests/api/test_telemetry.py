@@ -199,7 +199,7 @@ def test_a_summary_tells_rows_by_signal_event_and_source(service, api):
     sources = {f"s{n}": nothing for n in range(len(CONNECTIONS))} | {"s1": {"numberOfSignals": 7, **seen}}
     service.answers = [ok({"data": {"all": everything, **sources}})]
 
-    summary = api.summary(VEHICLE)
+    summary = api.summary(VEHICLE).value
 
     assert (summary.rows, summary.signals["speed"].rows, summary.events["behavior.harshBraking"].rows) == (7, 7, 2)
     assert [source for source, one in summary.sources.items() if one.overlaps(DAY)] == [CONNECTIONS[1]]

@@ -77,6 +77,9 @@ def test_every_view_answers_alike_in_every_zone(lake):
     lake.say("1", 2, at("2026-03-30T05:00"))
     lake.say("1", 4, at("2026-03-30T05:00"), "Europe/Berlin", "2026-03-31")
     lake.see("1", at("2026-03-28T22:30"))
+    seen = {"name": "x", "numberOfEvents": 2, "firstSeen": "2026-03-28T23:30:01Z", "lastSeen": "2026-03-29T00:30:01Z"}
+    summary = json.dumps({"eventDataSummary": [seen]}).encode()
+    lake.see("1", at("2026-03-29T22:30"), summary, endpoint="telemetry/dataSummary")
     lake.write()
 
     def answer(view: View, zone: str) -> list:
