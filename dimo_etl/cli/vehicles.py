@@ -6,12 +6,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from dimo_etl.cli.rows import Format, FormatOption, OutputOption, answer
 from dimo_etl.cli.settings import settings
-from dimo_etl.cli.sql import Format, answer
 from dimo_etl.errors import DimoError
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ _INTEGRATIONS: Mapping[str, str] = {
 
 
 def vehicles(
-    form: Annotated[Format, typer.Option("--format", help="How to show the rows.")] = Format.TABLE,
+    form: FormatOption = Format.TABLE,
+    output: OutputOption = None,
 ) -> None:
     """List every vehicle ever seen, also those no longer shared.
 
@@ -50,10 +51,10 @@ def vehicles(
     except DimoError as error:
         typer.echo(f"As the warehouse last knew, since it cannot be brought up to date: {error}", err=True)
     with Warehouse.open() as warehouse:
-        if form is Format.TABLE:
+        if form is Format.TABLE and output is None:
             _draw(warehouse)
         else:
-            answer(warehouse, _QUERY, form)
+            answer(warehouse, _QUERY, form, output)
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dimo_etl.errors import QueryError, WarehouseError
+from dimo_etl.warehouse.show import printable
 
 
 @contextmanager
@@ -27,14 +28,23 @@ def explained(root: Path) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        message = (str(error).splitlines() or [type(error).__name__])[0]
+        message = _first_line(error)
         if _is_about_files(error, message, root):
             file = _named_file(message, root) or _damaged_file(root)
             raise WarehouseError(
-                f"The file {file or root} cannot be read ({message.rstrip('.!')}); "
+                f"The file {file or root} cannot be read ({told(error)}); "
                 "remove that file and sync or import its day again."
             ) from error
-        raise QueryError(f"The query cannot be run: {message.rstrip('.!')}.") from error
+        raise QueryError(f"The query cannot be run: {told(error)}.") from error
+
+
+def told(error: BaseException) -> str:
+    """What an error says, in a line; a value it quotes from the data cannot act on a terminal."""
+    return printable(_first_line(error)).rstrip(".!")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _is_about_files(error: Exception, message: str, root: Path) -> bool:

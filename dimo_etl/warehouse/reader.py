@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +68,7 @@ class Result:
 
 
 class Warehouse:
-    """A read-only session over the views; a context manager.
+    """A read-only session over the views; a context manager, which may also be left open and forgotten.
 
     Every method that takes SQL takes exactly one query, and raises QueryError where it is not one or is wrong, and
     WarehouseError where a file of the warehouse cannot be read.
@@ -76,10 +77,11 @@ class Warehouse:
     def __init__(self, connection: duckdb.DuckDBPyConnection, root: Path, spill: Path) -> None:
         self._connection = connection
         self._root = root
-        self._spill = spill
+        # Also where nobody closes it, as in a notebook.
+        self._remove_spill = weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
 
     @classmethod
-    def open(cls, root: Path | None = None) -> Warehouse:
+    def open(cls, root: Path | str | None = None) -> Warehouse:
         """Open a warehouse; its views are published first where they are missing or out of date.
 
         Args:
@@ -88,7 +90,7 @@ class Warehouse:
         Raises:
             WarehouseError: there is no warehouse, or it cannot be opened.
         """
-        root = (_configured_root() if root is None else root).absolute()
+        root = (_configured_root() if root is None else Path(root)).absolute()
         if not root.is_dir():
             raise WarehouseError(
                 f"There is no warehouse at {root} yet; bring some days with `dimo-etl sync`, or try `dimo-etl demo`."
@@ -149,7 +151,7 @@ class Warehouse:
     def close(self) -> None:
         """End the session."""
         self._connection.close()
-        shutil.rmtree(self._spill, ignore_errors=True)
+        self._remove_spill()
 
     def __enter__(self) -> Warehouse:
         return self
@@ -208,13 +210,15 @@ def _query(sql: str) -> str:
     """
     import duckdb
 
+    from dimo_etl.warehouse.explain import told
+
     try:
         parsed = duckdb.extract_statements(sql)
         if parsed and parsed[0].type == duckdb.StatementType.EXPLAIN:
             explain = _EXPLAIN.match(sql)
             parsed = duckdb.extract_statements(sql[explain.end() :]) if explain else []
     except duckdb.Error as error:
-        raise QueryError(f"The query cannot be run: {str(error).splitlines()[0].rstrip('.!')}.") from error
+        raise QueryError(f"The query cannot be run: {told(error)}.") from error
     if len(parsed) != 1:
         raise QueryError(f"Give one query at a time; this text holds {len(parsed)} statements.")
     if parsed[0].type != duckdb.StatementType.SELECT:

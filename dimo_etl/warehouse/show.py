@@ -1,4 +1,4 @@
-"""Rows as text: an aligned table, CSV or JSON, batch by batch.
+"""Rows as an aligned table, CSV, JSON, Markdown or Parquet, batch by batch.
 
 Promise: times are ISO 8601, UTC ones with `Z`; null is empty in CSV and tables; and text from a vehicle never reaches
 a terminal with a control character in it, which could rewrite the screen or type for the user.
@@ -12,15 +12,18 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, TextIO
+from typing import IO, TextIO
 
 import orjson
+import pyarrow as pa
 from pyarrow import MonthDayNano
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+from dimo_etl.errors import QueryError
 
 TABLE_ROWS = 1_000
+_NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+# What Markdown, or HTML in it, would act on; an underscore inside a word is one of those it leaves alone.
+_MARKUP = re.compile(r"[\\`*<>\[\]|&~$#]|(?<!\w)_|_(?!\w)")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -35,7 +38,7 @@ def write_table(batches: Iterable[pa.RecordBatch], out: TextIO) -> bool:
         Whether rows were left out: a table holds the first 1,000.
     """
     names, rows = _rows(batches)
-    lines = [[cell(value) for value in row] for row in itertools.islice(rows, TABLE_ROWS)]
+    lines = [[_rounded(value) for value in row] for row in itertools.islice(rows, TABLE_ROWS)]
     if out.isatty():
         _draw_with_rich(names, lines, out)
     else:
@@ -51,18 +54,30 @@ def draw(heads: Sequence[str], lines: Iterable[Sequence[str]], out: TextIO) -> N
         out.write("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() + "\n")
 
 
-def _draw_with_rich(heads: Sequence[str], lines: Iterable[Sequence[str]], out: TextIO) -> None:
+def _draw_with_rich(heads: Sequence[str], lines: Sequence[Sequence[str]], out: TextIO) -> None:
+    """A table where it fits the terminal, and otherwise a line for each value."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD)
-    for head in heads:
-        table.add_column(Text(printable(head)), overflow="fold")
-    for line in lines:
-        table.add_row(*(Text(printable(text)) for text in line))
-    Console(file=out).print(table)
+    console = Console(file=out)
+    grid = [[Text(printable(text)) for text in line] for line in (heads, *lines)]
+    if sum(3 + max(text.cell_len for text in column) for column in zip(*grid, strict=True)) <= console.width:
+        table = Table(box=box.SIMPLE_HEAD)
+        for head in grid[0]:
+            table.add_column(head)
+        for line in grid[1:]:
+            table.add_row(*line)
+        console.print(table)
+        return
+    for n, line in enumerate(grid[1:], 1):
+        record = Table(box=None, show_header=False, title=f"row {n}", title_justify="left")
+        record.add_column(style="bold", no_wrap=True)
+        record.add_column(overflow="fold")
+        for head, text in zip(grid[0], line, strict=True):
+            record.add_row(head, text)
+        console.print(record)
 
 
 def write_csv(batches: Iterable[pa.RecordBatch], out: TextIO) -> None:
@@ -89,6 +104,47 @@ def write_json(batches: Iterable[pa.RecordBatch], out: TextIO) -> None:
     out.write("\n]\n" if opening == "," else "[]\n")
 
 
+def write_markdown(batches: Iterable[pa.RecordBatch], out: TextIO) -> None:
+    """Rows as a Markdown table, numbers to the right; nothing in a text is markup, nor a control character."""
+    stream = iter(batches)
+    first = next(stream)
+    names, rows = _rows(itertools.chain([first], stream))
+    rules = ["---:" if any(test(field.type) for test in _NUMBERS) else "---" for field in first.schema]
+    out.write(_piped(map(_unmarked, names)) + _piped(rules))
+    out.writelines(_piped(_unmarked(_rounded(value)) for value in row) for row in rows)
+
+
+def write_parquet(batches: Iterable[pa.RecordBatch], out: IO[bytes]) -> None:
+    """Rows as a Parquet file, with the types they have.
+
+    Raises:
+        QueryError: a column has a type that Parquet does not know.
+    """
+    import pyarrow.parquet as pq
+
+    stream = iter(batches)
+    first = next(stream)
+    schema = pa.schema(
+        [field.with_name(name) for field, name in zip(first.schema, _told_apart(first.schema), strict=True)]
+    )
+    try:
+        with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+            for batch in itertools.chain([first], stream):
+                writer.write_batch(batch.rename_columns(schema.names))
+    except pa.ArrowNotImplementedError as error:
+        raise QueryError(
+            f"Parquet cannot hold a column of the answer ({error}); cast it, such as ::VARCHAR."
+        ) from error
+
+
+def _piped(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def _unmarked(text: str) -> str:
+    return _MARKUP.sub(lambda mark: "\\" + mark[0], printable(text))
+
+
 def cell(value: object) -> str:
     """A value as a table or CSV shows it."""
     if value is None:
@@ -106,6 +162,11 @@ def cell(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     return str(value)
+
+
+def _rounded(value: object) -> str:
+    """A value for somebody to read: floats without the noise of their last digits."""
+    return cell(float(f"{value:.10g}") if isinstance(value, float) else value)
 
 
 def printable(text: str) -> str:
@@ -135,14 +196,18 @@ def _rows(batches: Iterable[pa.RecordBatch]) -> tuple[list[str], Iterator[tuple[
     """The column names, told apart where two are the same, and the rows."""
     stream = iter(batches)
     first = next(stream)
-    names: list[str] = []
-    for name in first.schema.names:
-        names.append(next(candidate for candidate in _candidates(name) if candidate not in names))
-    return names, (
+    return _told_apart(first.schema), (
         row
         for batch in itertools.chain([first], stream)
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
     )
+
+
+def _told_apart(schema: pa.Schema) -> list[str]:
+    names: list[str] = []
+    for name in schema.names:
+        names.append(next(candidate for candidate in _candidates(name) if candidate not in names))
+    return names
 
 
 def _candidates(name: str) -> Iterator[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -180,3 +183,18 @@ def test_reading_leaves_nothing_behind_in_the_lake(lake):
         warehouse.df("FROM distance_daily")
     assert sorted(lake.root.rglob("*")) == before
     assert publish(lake.root) is False
+
+
+def test_a_warehouse_that_is_left_open_and_forgotten_leaves_nothing_behind(root, tmp_path):
+    program = "from dimo_etl import Warehouse; import sys; print(len(Warehouse.open(sys.argv[1]).df('FROM odometer')))"
+    environ = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program, root], env=environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "2\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_importing_the_package_loads_no_engine():
+    program = "import sys, dimo_etl; print(sorted({'duckdb', 'pandas', 'pyarrow'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
