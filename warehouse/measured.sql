@@ -53,4 +53,12 @@ UNION ALL
 SELECT
     vehicle_id, timestamp, 'powertrainFuelSystemRelativeLevel', if(number <= 1, number * 100, number), source, date
 FROM numbers
-WHERE name IN ('fuelPercentRemaining', 'fuelLevel', 'powertrainFuelSystemRelativeLevel') AND isfinite(number);
+WHERE name IN ('fuelPercentRemaining', 'fuelLevel', 'powertrainFuelSystemRelativeLevel') AND isfinite(number)
+UNION ALL
+SELECT vehicle_id, timestamp, 'powertrainTractionBatteryGrossCapacity', number, source, date
+FROM numbers
+WHERE name IN ('batteryCapacity', 'powertrainTractionBatteryGrossCapacity') AND isfinite(number)
+UNION ALL
+SELECT vehicle_id, timestamp, 'powertrainTractionBatteryChargingAddedEnergy', number, source, date
+FROM numbers
+WHERE name = 'powertrainTractionBatteryChargingAddedEnergy' AND isfinite(number);

@@ -53,6 +53,8 @@ ORDER = (
     "measured",
     "trips_by",
     "trips",
+    "charges",
+    "refuels",
     "freshness_at",
     "freshness",
     "signal_profile",

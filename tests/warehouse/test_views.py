@@ -70,6 +70,8 @@ def test_every_view_answers_alike_in_every_zone(lake):
     lake.add("1", at("2026-03-28T23:30"), "events", json='[{"name": "x", "timestamp": "2026-03-28T23:30:01"}]')
     for second in range(0, 1200, 60):
         lake.add("1", at("2026-03-28T23:50") + timedelta(seconds=second), "speed", 50)
+        lake.add("1", at("2026-03-28T23:50") + timedelta(minutes=second), "soc", 40 + second / 60)
+        lake.add("1", at("2026-03-28T23:50") + timedelta(minutes=second), "fuelLevel", 90 if second > 600 else 20)
     lake.add("1", at("2026-03-28T23:30"), "location", json='[{"lat": 525163000, "ts": 1774740600}]')
     lake.add("1", at("2026-03-28T23:30"), "signals.95", "2a")
     lake.cover("1", "2026-03-28")
