@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dimo_etl.api.graphql import GraphQLError, Reply, query_request, read_reply
 from dimo_etl.api.messages import TELEMETRY, HttpRefusedError, Response
-from dimo_etl.api.telemetry_answers import Summary, TooLong, Values, read_summary, read_values
+from dimo_etl.api.telemetry_answers import Summary, Values, read_summary, read_values
 from dimo_etl.api.text import printable
 from dimo_etl.api.vehicle_calls import VehicleAnswer, VehicleCalls
-from dimo_etl.errors import RequestRefusedError, VehicleRefusedError
+from dimo_etl.errors import RequestRefusedError, TooMuchAskedError, VehicleRefusedError
 from dimo_etl.model import Window, rfc3339_ms
 
 if TYPE_CHECKING:
@@ -40,14 +40,6 @@ CONNECTIONS = (
     "0xc4035Fecb1cc906130423EF05f9C20977F643722",
     "0xcd445F4c6bDAD32b68a2939b912150Fe3C88803E",
 )
-
-
-class _TooLongError(Exception):
-    """The service does not answer for so long a window."""
-
-    def __init__(self, message: str, answer: VehicleAnswer[Any]) -> None:
-        super().__init__(message)
-        self.told = TooLong(message, answer.requests, answer.privileges)
 
 
 class Telemetry:
@@ -81,9 +73,7 @@ class Telemetry:
         about = f"what is stored of vehicle {token_id}"
         return self.ask(token_id, query, lambda reply: read_summary(reply, CONNECTIONS), about=about)
 
-    def values(
-        self, token_id: int, names: Sequence[str], window: Window, interval: str, *, events: bool
-    ) -> Values | TooLong:
+    def values(self, token_id: int, names: Sequence[str], window: Window, interval: str, *, events: bool) -> Values:
         """The last value of each signal in each bucket of a window, and its events.
 
         Args:
@@ -93,17 +83,14 @@ class Telemetry:
             interval: the width of a bucket, a Go duration.
             events: whether to ask for the events, too.
 
-        Returns:
-            The values; or that the service answers for shorter windows only.
+        Raises:
+            TooMuchAskedError: the service answers for shorter windows only.
         """
         about = f"the signals of vehicle {token_id}, {window}"
         times = {"from": rfc3339_ms(window.start_ms), "to": rfc3339_ms(window.end_ms + 1)}
         query = _values_query(names, interval, events=events)
-        try:
-            read = partial(read_values, frozenset(names))
-            answer = self.ask(token_id, query, read, about=about, variables=times, partly=frozenset({"events"}))
-        except _TooLongError as error:
-            return error.told
+        read = partial(read_values, frozenset(names))
+        answer = self.ask(token_id, query, read, about=about, variables=times, partly=frozenset({"events"}))
         buckets, happened, refused = answer.value
         return Values(buckets, happened, refused, answer.requests, answer.privileges)
 
@@ -146,7 +133,7 @@ class Telemetry:
             raise RequestRefusedError(f"{refused}; check DIMO_TELEMETRY_URL.") from refused
         failed, value = answer.value
         if failed is not None or value is None:
-            raise _failure(failed, about, answer)
+            raise _failure(failed, about, answer.requests)
         return VehicleAnswer(value, answer.requests, answer.privileges)
 
 
@@ -190,11 +177,11 @@ def _is_about_all(error: GraphQLError, partly: frozenset[str]) -> bool:
     return len(names) < 2 and not (names and names[0] in partly)
 
 
-def _failure(error: GraphQLError | None, about: str, answer: VehicleAnswer[Any]) -> Exception:
+def _failure(error: GraphQLError | None, about: str, requests: int) -> Exception:
     words = printable(error.message) if error is not None else "no data"
     told = f"The {TELEMETRY.name} refused {about} ({words})"
     if any(sign in words for sign in _TOO_LONG):
-        return _TooLongError(told, answer)
+        return TooMuchAskedError(f"{told}; ask for a shorter time at once.", requests)
     if words.startswith("unauthorized") or (error is not None and error.code in ("FORBIDDEN", "NOT_FOUND")):
         return VehicleRefusedError(f"{told}; check that the vehicle shares its signals with this licence.")
     return RequestRefusedError(f"{told}; check DIMO_TELEMETRY_URL.")

@@ -77,15 +77,6 @@ class Values:
     privileges: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TooLong:
-    """That a window is too long to be answered for, in a sentence."""
-
-    message: str
-    requests: int
-    privileges: tuple[int, ...]
-
-
 class _Named(msgspec.Struct):
     name: str
     first: str = msgspec.field(name="firstSeen")

@@ -20,7 +20,7 @@ from dimo_etl.api.exchange import RAW_EVENTS, VehicleTokens
 from dimo_etl.api.fetch import CloudEvent, CloudEvents, FetchApi
 from dimo_etl.api.messages import FETCH
 from dimo_etl.config import STATUS_EVENTS
-from dimo_etl.errors import InputError, ServiceError, VehicleRefusedError
+from dimo_etl.errors import InputError, ServiceError
 from dimo_etl.events import read_event
 from dimo_etl.history.newest_first import NewestFirst, Stretch
 from dimo_etl.history.source import Piece, Source, Visit
@@ -66,12 +66,7 @@ class CloudEventSource:
 
     def pieces(self, visit: Visit, days: Sequence[date]) -> Iterator[Piece]:
         """See `Source`."""
-        token_id = visit.vehicle.token_id
-        if token_id is None:
-            raise VehicleRefusedError(
-                f"Vehicle {visit.vehicle.vehicle_id} has no token id, the only name the {FETCH.name} goes by; name it "
-                "by its token id, or use --source device-data."
-            )
+        token_id = visit.token_id(self.service)
 
         def ask(start_s: int, end_s: int) -> CloudEvents:
             # Whatever the answer proves, the next piece is of the day it ends with.

@@ -23,7 +23,7 @@ from typing import Protocol, TypeVar
 from dimo_etl.api.exchange import Purpose
 from dimo_etl.api.messages import Service
 from dimo_etl.breaker import Breaker
-from dimo_etl.errors import ServiceError
+from dimo_etl.errors import ServiceError, TooMuchAskedError, VehicleRefusedError
 from dimo_etl.model import Event, Vehicle, Window
 
 
@@ -150,6 +150,11 @@ class Visit:
         self._breaker.check()
         try:
             answer = call()
+        except TooMuchAskedError as error:
+            # The service works; it is the question that was too large.
+            self._count(day, error.requests)
+            self._breaker.worked()
+            raise
         except ServiceError as error:
             self._count(day, error.requests)
             self._breaker.failed(self.vehicle, error)
@@ -158,6 +163,19 @@ class Visit:
         self._count(day, answer.requests)
         self.privileges = answer.privileges
         return answer
+
+    def token_id(self, service: Service) -> int:
+        """The vehicle's token id, where that is the only name that a service goes by.
+
+        Raises:
+            VehicleRefusedError: it has none.
+        """
+        if self.vehicle.token_id is None:
+            raise VehicleRefusedError(
+                f"Vehicle {self.vehicle.vehicle_id} has no token id, the only name the {service.name} goes by; name it "
+                "by its token id, or use --source device-data."
+            )
+        return self.vehicle.token_id
 
     def requests_of(self, day: date) -> int:
         """Requests counted for a day so far."""

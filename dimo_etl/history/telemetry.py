@@ -25,7 +25,7 @@ from dimo_etl.api.exchange import SIGNALS, VehicleTokens
 from dimo_etl.api.messages import TELEMETRY
 from dimo_etl.api.telemetry import Telemetry, chunks, is_name, is_place
 from dimo_etl.api.telemetry_answers import Happened, Seen, Summary, Values
-from dimo_etl.errors import ServiceError, VehicleRefusedError
+from dimo_etl.errors import ServiceError, TooMuchAskedError
 from dimo_etl.events import content_hash
 from dimo_etl.history.source import Piece, Shown, Source, Visit
 from dimo_etl.model import Event, Window, day_window, rfc3339_ms
@@ -59,12 +59,7 @@ class TelemetrySource:
 
     def pieces(self, visit: Visit, days: Sequence[date]) -> Iterator[Piece]:
         """See `Source`: a piece for each day."""
-        token_id = visit.vehicle.token_id
-        if token_id is None:
-            raise VehicleRefusedError(
-                f"Vehicle {visit.vehicle.vehicle_id} has no token id, and the telemetry API knows no other name; "
-                "take another source, or name the vehicle by its token id."
-            )
+        token_id = visit.token_id(self.service)
         try:
             answer = visit.ask(days[0], lambda: self._telemetry.summary(token_id))
         except ServiceError as error:
@@ -149,17 +144,14 @@ class _Reader:
                 day, lambda: self._telemetry.values(self._token_id, names, window, INTERVAL, events=events)
             )
         except ServiceError as error:
+            if isinstance(error, TooMuchAskedError) and window.span_ms > _BUCKET_MS:
+                self._longest_ms = min(window.span_ms // 2, self._longest_ms or window.span_ms)
+                self._halves(day, names, window, found, events=events)
+                return
             found.is_whole = False
             found.reasons.append(str(error))
-            return
-        if isinstance(values, Values):
-            found.add(values, window)
-        elif window.span_ms > _BUCKET_MS:
-            self._longest_ms = min(window.span_ms // 2, self._longest_ms or window.span_ms)
-            self._halves(day, names, window, found, events=events)
         else:
-            found.is_whole = False
-            found.reasons.append(values.message)
+            found.add(values, window)
 
     def _halves(self, day: date, names: Sequence[str], window: Window, found: _Found, *, events: bool) -> None:
         middle = window.start_ms + max(1, window.span_ms // _BUCKET_MS // 2) * _BUCKET_MS

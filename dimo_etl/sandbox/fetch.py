@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 from graphql import GraphQLError, GraphQLResolveInfo
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from dimo_etl.sandbox.callers import GraphQLCaller, graphql_caller
+from dimo_etl.sandbox.callers import GraphQLCaller
 from dimo_etl.sandbox.exchange import asset_did
 from dimo_etl.sandbox.graphql import GraphQLService, coded
 from dimo_etl.sandbox.privileges import LOCATION_HISTORY, NON_LOCATION_HISTORY, RAW_DATA
@@ -56,9 +56,6 @@ class Fetch:
         return [Route("/query", self._query, methods=["GET", "POST"])]
 
     async def _query(self, request: Request) -> Response:
-        caller = graphql_caller(request, self._vehicles)
-        if caller is None:
-            return JSONResponse({"message": "JWT is invalid."}, 401)
         root: dict[str, Callable[..., object]] = {
             "cloudEvents": self._cloud_events,
             "latestCloudEvent": self._latest,
@@ -66,7 +63,7 @@ class Fetch:
             "latestIndex": self._latest_index,
             "availableCloudEventTypes": self._types,
         }
-        return await self._graphql.answer(request, root, caller)
+        return await self._graphql.answer_vehicle(request, root, self._vehicles)
 
     # The resolvers' arguments have the names of the schema.
     def _cloud_events(self, info: GraphQLResolveInfo, **given: object) -> list[Node]:

@@ -26,9 +26,13 @@ from graphql import (
 )
 from starlette.responses import JSONResponse, Response
 
+from dimo_etl.sandbox.callers import graphql_caller
+
 if TYPE_CHECKING:
     from graphql import DocumentNode, GraphQLSchema
     from starlette.requests import Request
+
+    from dimo_etl.sandbox.tokens import Issuer
 
 
 class GraphQLService:
@@ -63,6 +67,19 @@ class GraphQLService:
         if isinstance(variables, str):
             variables = _decoded(variables.encode())
         return self._run(str(given.get("query") or ""), variables, given.get("operationName"), root, context)
+
+    async def answer_vehicle(self, request: Request, root: Mapping[str, object], vehicles: Issuer) -> Response:
+        """Answer a request with a vehicle token, whose vehicle and privileges are the resolvers' context.
+
+        Args:
+            request: as for `answer`.
+            root: as for `answer`.
+            vehicles: verifies the token; where there is none, the resolvers refuse.
+        """
+        caller = graphql_caller(request, vehicles)
+        if caller is None:
+            return JSONResponse({"message": "JWT is invalid."}, 401)
+        return await self.answer(request, root, caller)
 
     def _run(
         self, query: str, variables: object, operation: object, root: Mapping[str, object], context: object

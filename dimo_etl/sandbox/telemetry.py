@@ -7,11 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from graphql import GraphQLError, GraphQLObjectType, GraphQLResolveInfo, GraphQLScalarType
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from dimo_etl.sandbox.activity import Wish, daily_activity, segments
-from dimo_etl.sandbox.callers import graphql_caller
 from dimo_etl.sandbox.exchange import CHAIN_ID
 from dimo_etl.sandbox.graphql import GraphQLService
 from dimo_etl.sandbox.happenings import NAMES, happenings
@@ -69,9 +68,6 @@ class Telemetry:
         return [Route("/query", self._query, methods=["GET", "POST"])]
 
     async def _query(self, request: Request) -> Response:
-        caller = graphql_caller(request, self._vehicles)
-        if caller is None:
-            return JSONResponse({"message": "JWT is invalid."}, 401)
         root: dict[str, Callable[..., object]] = {
             "signals": self._signals,
             "signalsLatest": self._latest,
@@ -82,7 +78,7 @@ class Telemetry:
             "segments": self._segments,
             "dailyActivity": self._daily_activity,
         }
-        return await self._graphql.answer(request, root, caller)
+        return await self._graphql.answer_vehicle(request, root, self._vehicles)
 
     # The resolvers' arguments have the names of the schema, and `from` is a word of Python.
     def _signals(self, info: GraphQLResolveInfo, **given: object) -> list[Bucket]:

@@ -8,32 +8,15 @@ import pytest
 
 from dimo_etl.api.exchange import SIGNALS, VehicleTokens
 from dimo_etl.api.telemetry import CONNECTIONS, Telemetry, chunks, is_name
-from dimo_etl.api.telemetry_answers import TooLong
-from dimo_etl.errors import RequestRefusedError, ServiceError, VehicleRefusedError
+from dimo_etl.api.transport import Limits
+from dimo_etl.errors import RequestRefusedError, ServiceError, TooMuchAskedError, VehicleRefusedError
 from dimo_etl.model import day_window
 from tests.api.server import Reply, ok
-from tests.api.test_device_data import Developer
+from tests.api.test_device_data import Developer, Service
 
 VEHICLE = 4711
 DAY = day_window(date(2026, 1, 5))
 TIMED_OUT = "request exceeded or is estimated to exceed the maximum execution time"
-
-
-class Service:
-    """The exchange, which gives a token for any privileges, and the telemetry API, which answers what was lined up."""
-
-    def __init__(self, server) -> None:
-        self.exchanged = 0
-        self.answers: list[Reply] = []
-        self.asked: list = []
-        server.answer = self
-
-    def __call__(self, request) -> Reply:
-        if request.path == "/v1/tokens/exchange":
-            self.exchanged += 1
-            return ok({"token": f"vehicle{self.exchanged}"})
-        self.asked.append(request)
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
 @pytest.fixture
@@ -49,7 +32,7 @@ def api(transport, settings) -> Telemetry:
 @pytest.fixture
 def values(service, api):
     def ask(*answers: Reply, names=("speed", "currentLocationCoordinates"), events=False):
-        service.answers = list(answers)
+        service.history = list(answers)
         return api.values(VEHICLE, names, DAY, "1s", events=events)
 
     return ask
@@ -127,11 +110,19 @@ def test_no_rows_may_be_told_as_null(values):
 
 @pytest.mark.parametrize("message", [TIMED_OUT, "interval too small for the requested window, use a larger one"])
 def test_a_window_that_is_too_long_is_told_of_and_not_retried(service, values, message):
-    told = values(failure(message, "BAD_REQUEST", ["signals"]))
+    with pytest.raises(TooMuchAskedError, match="2026-01-05") as refused:
+        values(failure(message, "BAD_REQUEST", ["signals"]))
 
-    assert isinstance(told, TooLong)
-    assert (told.requests, len(service.asked)) == (1, 1)
-    assert "2026-01-05" in told.message
+    assert (refused.value.requests, len(service.asked)) == (1, 1)
+
+
+def test_a_window_whose_answer_is_too_large_is_too_long(service, make_transport, settings):
+    transport = make_transport(limits=Limits(body_bytes=100))
+    service.history = [rows({"timestamp": "2026-01-05T10:00:00Z", "speed": "x" * 100})]
+    api = Telemetry(transport, VehicleTokens(transport, Developer(), settings, purpose=SIGNALS), settings)
+
+    with pytest.raises(TooMuchAskedError):
+        api.values(VEHICLE, ["speed"], DAY, "1s", events=False)
 
 
 def test_an_error_that_may_pass_is_retried(service, values):
@@ -197,7 +188,7 @@ def test_a_summary_tells_rows_by_signal_event_and_source(service, api):
         "eventDataSummary": [{"name": "behavior.harshBraking", "numberOfEvents": 2, **seen}],
     }
     sources = {f"s{n}": nothing for n in range(len(CONNECTIONS))} | {"s1": {"numberOfSignals": 7, **seen}}
-    service.answers = [ok({"data": {"all": everything, **sources}})]
+    service.history = [ok({"data": {"all": everything, **sources}})]
 
     summary = api.summary(VEHICLE).value
 
