@@ -24,11 +24,15 @@ _TOKEN_IDS = 2**63
 _VEHICLE_NAME = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
 
 
-class _DataHead(msgspec.Struct):
-    timestamp: str | int | float | None = None
+class _Nested(msgspec.Struct, gc=False):
+    value: str | int | float | None = None
 
 
-class _Head(msgspec.Struct):
+class _DataHead(msgspec.Struct, gc=False):
+    timestamp: str | int | float | _Nested | None = None
+
+
+class _Head(msgspec.Struct, gc=False):
     id: str | None = None
     time: str | int | float | None = None
     data: _DataHead | None = None
@@ -67,6 +71,8 @@ def read_event(payload: bytes, *, index_id: str | None = None) -> Event:
         head = _decode_head(payload)
         own_id, time = head.id, head.time
         stamp = head.data.timestamp if head.data is not None else None
+        if type(stamp) is _Nested:
+            stamp = stamp.value
         if stamp is None and time is None:
             own_id, time, stamp = _read_oddly_typed(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+import msgspec
+
 from dimo_etl.errors import InputError
 
 DAY_MS = 86_400_000
@@ -41,9 +43,8 @@ class Window:
         return f"{rfc3339_ms(self.start_ms)} to {rfc3339_ms(self.end_ms)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One document as received.
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """One document as received; a struct, since there are millions of them.
 
     Attributes:
         event_id: the CloudEvent's id, the index's id, or a stable hash of the content.

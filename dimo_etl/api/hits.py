@@ -6,7 +6,7 @@ The envelope is what Elasticsearch answers to a search; the service passes it th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -21,8 +21,7 @@ _COLON = re.compile(rb"\s*:\s*")
 _AROUND_SOURCE = b"{{[{"
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """An event as the service keeps it.
 
     Attributes:
@@ -33,7 +32,7 @@ class Hit:
 
     index: str
     doc_id: str
-    source: bytes = field(repr=False)
+    source: bytes
 
 
 @dataclass(frozen=True, slots=True)

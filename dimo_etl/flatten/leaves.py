@@ -11,33 +11,42 @@ Documents with the same keys are collected and turned over as one, so that the w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, TypeGuard, cast
 
-from dimo_etl.flatten.numbers import JsonText, LongNumber, fits_float, to_json
+from dimo_etl.flatten.numbers import JsonText, LongNumber, to_json
 from dimo_etl.timestamps import to_us
 
 Stamp = str | int | float
 _STAMPS = frozenset({str, int, float})
 Scalar = str | int | float | bool | LongNumber | JsonText | None
-_EXACT_INTEGERS = 2**53
+_nested_parts: Callable[[Any], tuple[object, Any, Any]] = itemgetter("value", "source", "timestamp")
 
 
 @dataclass(slots=True)
-class Column:
-    """The leaves of one name: the row of the event each came in, ascending, and its value."""
+class Leaves:
+    """Leaves of one name: the row of the event each came in, and its value.
 
-    rows: list[int] = field(default_factory=list)
-    values: list[Scalar] = field(default_factory=list)
+    Attributes:
+        rows: ascending; documents with the same keys share one list.
+        values: integers may be more than float64 holds; all else is as it shall be written.
+        kinds: the types among the values.
+    """
+
+    rows: Sequence[int]
+    values: Sequence[Scalar]
+    kinds: set[type]
 
 
 @dataclass(slots=True)
-class TimedColumn(Column):
-    """The leaves of one name that carry a time, and perhaps a source, of their own; None: that of their event."""
+class TimedLeaves(Leaves):
+    """Leaves that carry a time, and perhaps a source, of their own; None: that of their event."""
 
-    times_us: list[int | None] = field(default_factory=list)
-    sources: list[str | None] = field(default_factory=list)
+    times_us: Sequence[int | None]
+    sources: Sequence[str | None]
 
 
 @dataclass(slots=True)
@@ -48,17 +57,17 @@ class _SameKeys:
     values: list[Iterable[object]] = field(default_factory=list)
 
 
-class Leaves:
+class Collector:
     """Collects documents, one call each, and gives their leaves by name.
 
     Documents come from `numbers.parse`, which lets none through that could not be taken apart.
     """
 
     def __init__(self) -> None:
-        self.columns: dict[str, Column] = {}
-        self.timed: dict[str, TimedColumn] = {}
-        self._flat: dict[tuple[str, ...], _SameKeys] = {}
-        self._nested: dict[tuple[str, ...], _SameKeys] = {}
+        self.columns: dict[str, list[Leaves]] = defaultdict(list)
+        self.timed: dict[str, list[TimedLeaves]] = defaultdict(list)
+        self._listed: dict[str, tuple[list[int], list[Scalar], list[int | None], list[str | None]]] = {}
+        self._documents: dict[tuple[str, ...], _SameKeys] = {}
 
     def add(self, row: int, data: dict[str, object]) -> None:
         """Take one document's `data`.
@@ -67,31 +76,38 @@ class Leaves:
             row: the position of its event; rows are added in ascending order.
             data: the parsed object.
         """
-        signals, vehicle = data.get("signals"), data.get("vehicle")
-        if isinstance(signals, list):
-            self._add_signal_list(row, "signals", signals)
-            data = {key: value for key, value in data.items() if key != "signals"}
-        elif isinstance(vehicle, dict) and isinstance(vehicle.get("signals"), list):
-            self._add_signal_list(row, "vehicle.signals", vehicle["signals"])
-            rest = {key: value for key, value in vehicle.items() if key != "signals"}
-            data = {key: rest if key == "vehicle" else value for key, value in data.items() if key != "vehicle" or rest}
-        elif _is_nested(data):
-            _put(self._nested, row, data)
-            return
-        _put(self._flat, row, data)
+        if "signals" in data or "vehicle" in data:
+            signals, vehicle = data.get("signals"), data.get("vehicle")
+            if isinstance(signals, list):
+                self._add_signal_list(row, "signals", signals)
+                data = {key: value for key, value in data.items() if key != "signals"}
+            elif isinstance(vehicle, dict) and isinstance(vehicle.get("signals"), list):
+                self._add_signal_list(row, "vehicle.signals", vehicle["signals"])
+                rest = {key: value for key, value in vehicle.items() if key != "signals"}
+                data = {
+                    key: rest if key == "vehicle" else value for key, value in data.items() if key != "vehicle" or rest
+                }
+        _put(self._documents, row, data)
 
     def finish(self) -> None:
         """Turn what was collected over into `columns` and `timed`."""
-        for keys, group in self._nested.items():
-            self._take_nested_objects(keys, group)
-        for keys, group in self._flat.items():
-            self._take_objects("", keys, group)
-        for column in self.columns.values():
-            _in_order(column)
+        for keys, group in self._documents.items():
+            self._take_documents(keys, group)
+        self._flush_listed()
 
-    def _take_objects(self, prefix: str, keys: tuple[str, ...], group: _SameKeys) -> None:
-        for key, values in zip(keys, zip(*group.values, strict=True), strict=True):
-            self._take(prefix + key, group.rows, values)
+    def _take_documents(self, keys: tuple[str, ...], group: _SameKeys) -> None:
+        columns = list(zip(*group.values, strict=True))
+        named = [(name, column) for name, column in zip(keys, columns, strict=True) if name != "timestamp"]
+        if all(dict not in set(map(type, column)) for _, column in named[:1] or zip(keys, columns, strict=True)):
+            self._take_columns("", keys, group.rows, columns)
+        elif not self._took_nested(keys, group.rows, columns):
+            self._take_mixed(keys, group.rows, columns)
+
+    def _take_columns(
+        self, prefix: str, keys: tuple[str, ...], rows: list[int], columns: Iterable[Sequence[object]]
+    ) -> None:
+        for key, values in zip(keys, columns, strict=True):
+            self._take(prefix + key, rows, values)
 
     def _take(self, name: str, rows: Sequence[int], values: Sequence[object]) -> None:
         """Values of one name; those that are objects are taken apart further."""
@@ -106,62 +122,92 @@ class Leaves:
                     left.rows.append(row)
                     left.values.append(value)  # type: ignore[arg-type]  # a leaf
             for keys, group in groups.items():
-                self._take_objects(f"{name}.", keys, group)
+                # Where all are of one kind they share the rows of their documents.
+                same = rows if len(groups) == 1 and not left.rows else group.rows
+                self._take_columns(f"{name}.", keys, same, zip(*group.values, strict=True))  # type: ignore[arg-type]
             if not left.rows:
                 return
             rows, values = left.rows, left.values
-        column = self.columns.get(name)
-        if column is None:
-            column = self.columns[name] = Column()
-        column.rows.extend(rows)
-        column.values.extend(_scalars(values, kinds))
+        self.columns[name].append(Leaves(rows, _scalars(values, kinds), kinds))
 
-    def _take_nested_objects(self, keys: tuple[str, ...], group: _SameKeys) -> None:
-        """Documents of nested values; one with a time that cannot be read is no such document, and goes to the flat."""
-        columns = list(zip(*group.values, strict=True))
-        stamps: set[Stamp] = set()
+    def _took_nested(self, keys: tuple[str, ...], rows: list[int], columns: Sequence[Sequence[object]]) -> bool:
+        """Take documents of nothing but value, source and time; False, and nothing taken, where one is any different.
+
+        What a column shares with the one before it, such as the times of one message, is shared in the result.
+        """
+        parts: list[tuple[Sequence[object], Sequence[str], Sequence[int]] | None] = []
+        stamps: Sequence[Stamp] = ()
+        sources: Sequence[str] = ()
+        times: Sequence[int | None] = ()
         for name, column in zip(keys, columns, strict=True):
-            stamps.update([value["timestamp"] for value in _all_wrapped(name, column)])
-        times_us = {stamp: to_us(stamp) for stamp in stamps}
-        if None not in times_us.values():
-            for name, column in zip(keys, columns, strict=True):
-                self._take_nested(name, group.rows, column, times_us)
-            return
-        for row, values in zip(group.rows, zip(*columns, strict=True), strict=True):
-            if any(_is_wrapped(value) and times_us[value["timestamp"]] is None for value in values):
-                _put(self._flat, row, dict(zip(keys, values, strict=True)))
+            kinds = set(map(type, column))
+            if name == "timestamp" and dict not in kinds:
+                parts.append(None)
+                continue
+            if kinds != {dict} or set(map(len, cast(Sequence[dict[str, object]], column))) != {3}:
+                return False
+            try:
+                values, given, stamped = zip(*map(_nested_parts, column), strict=True)
+            except KeyError:
+                return False
+            if given != sources:
+                sources = given
+            if stamped != stamps:
+                stamps = stamped
+                if not set(map(type, stamps)) <= _STAMPS:
+                    return False
+                known = {stamp: to_us(stamp) for stamp in set(stamps)}
+                times = [known[stamp] for stamp in stamps]
+            if None in times or set(map(type, sources)) != {str}:
+                return False
+            parts.append((values, sources, cast(Sequence[int], times)))
+        for name, column, part in zip(keys, columns, parts, strict=True):
+            if part is None:
+                self._take(name, rows, column)
             else:
-                for name, value in zip(keys, values, strict=True):
-                    self._take_nested(name, [row], [value], times_us)
+                self._take_timed(name, rows, part[0], part[2], part[1])
+        return True
 
-    def _take_nested(
-        self, name: str, rows: list[int], column: Sequence[object], times_us: dict[Stamp, int | None]
+    def _take_mixed(self, keys: tuple[str, ...], rows: list[int], columns: Sequence[Sequence[object]]) -> None:
+        """Documents of which some may be nested; one with a time that cannot be read is no such document, but flat."""
+        flat = _SameKeys()
+        for row, values in zip(rows, zip(*columns, strict=True), strict=True):
+            data = dict(zip(keys, values, strict=True))
+            if not _is_nested(data):
+                flat.rows.append(row)
+                flat.values.append(values)
+                continue
+            for name, value in data.items():
+                self._add_nested(row, name, value)
+        if flat.rows:
+            self._take_columns("", keys, flat.rows, zip(*flat.values, strict=True))
+
+    def _add_nested(self, row: int, name: str, value: object) -> None:
+        if not _is_wrapped(value):
+            self._take(name, [row], [value])
+            return
+        source = value.get("source")
+        source = source if isinstance(source, str) else None
+        time_us = to_us(value["timestamp"])
+        self._add_timed(row, name, value["value"], time_us, source)
+        for key, extra in value.items():
+            if key not in ("value", "timestamp") and not (key == "source" and source is not None):
+                self._add_timed(row, f"{name}.{key}", extra, time_us, source)
+
+    def _take_timed(
+        self,
+        name: str,
+        rows: Sequence[int],
+        values: Sequence[object],
+        times_us: Sequence[int | None],
+        sources: Sequence[str | None],
     ) -> None:
-        """Values of one name, each with its time and source; `timestamp` may also be bare."""
-        wrapped = _all_wrapped(name, column)
-        if len(wrapped) < len(column):
-            bare = [(row, value) for row, value in zip(rows, column, strict=True) if not _is_wrapped(value)]
-            self._take(name, [row for row, _ in bare], [value for _, value in bare])
-            rows = [row for row, value in zip(rows, column, strict=True) if _is_wrapped(value)]
-        times = [times_us[value["timestamp"]] for value in wrapped]
-        given = [value.get("source") for value in wrapped]
-        sources = [source if isinstance(source, str) else None for source in given]
-        values = [value["value"] for value in wrapped]
         kinds = set(map(type, values))
         if dict in kinds:
-            for each in zip(rows, values, times, sources, strict=True):
-                self._add_timed(each[0], name, *each[1:])
-        elif wrapped:
-            timed = self._timed_column(name)
-            timed.rows.extend(rows)
-            timed.values.extend(_scalars(values, kinds))
-            timed.times_us.extend(times)
-            timed.sources.extend(sources)
-        if set(map(len, wrapped)) - {2, 3} or None in sources:
-            for row, value, time_us, source in zip(rows, wrapped, times, sources, strict=True):
-                for key, extra in value.items():
-                    if key not in ("value", "timestamp") and not (key == "source" and source is not None):
-                        self._add_timed(row, f"{name}.{key}", extra, time_us, source)
+            for row, value, time_us, source in zip(rows, values, times_us, sources, strict=True):
+                self._add_timed(row, name, value, time_us, source)
+        else:
+            self.timed[name].append(TimedLeaves(rows, _scalars(values, kinds), kinds, times_us, sources))
 
     def _add_signal_list(self, row: int, name: str, signals: list[object]) -> None:
         """Each element is a signal; elements that are none are kept together as JSON under the list's name."""
@@ -188,17 +234,18 @@ class Leaves:
             for key, item in value.items():
                 self._add_timed(row, f"{name}.{key}", item, time_us, source)
             return
-        column = self._timed_column(name)
-        column.rows.append(row)
-        column.values.append(_scalar(value))
-        column.times_us.append(time_us)
-        column.sources.append(source)
+        listed = self._listed.get(name)
+        if listed is None:
+            listed = self._listed[name] = ([], [], [], [])
+        rows, values, times, sources = listed
+        rows.append(row)
+        values.append(_scalar(value))
+        times.append(time_us)
+        sources.append(source)
 
-    def _timed_column(self, name: str) -> TimedColumn:
-        column = self.timed.get(name)
-        if column is None:
-            column = self.timed[name] = TimedColumn()
-        return column
+    def _flush_listed(self) -> None:
+        for name, (rows, values, times, sources) in self._listed.items():
+            self.timed[name].append(TimedLeaves(rows, values, set(map(type, values)), times, sources))
 
 
 def _put(groups: dict[tuple[str, ...], _SameKeys], row: int, found: dict[str, object]) -> None:
@@ -210,52 +257,34 @@ def _put(groups: dict[tuple[str, ...], _SameKeys], row: int, found: dict[str, ob
     group.values.append(found.values())
 
 
-def _in_order(column: Column) -> None:
-    """Bring the rows of documents with different keys back into their order; equal rows keep theirs."""
-    rows = column.rows
-    if all(map(int.__le__, rows, rows[1:])):
-        return
-    order = sorted(range(len(rows)), key=rows.__getitem__)
-    values = column.values
-    column.rows, column.values = [rows[n] for n in order], [values[n] for n in order]
-
-
 def _is_nested(data: dict[str, object]) -> bool:
-    """Whether every value is nested with its timestamp (generation E); `timestamp` itself may be bare."""
+    """Whether every value is nested with a readable time (generation E); `timestamp` itself may be bare."""
     wrapped = 0
     for name, value in data.items():
         if _is_wrapped(value):
+            if to_us(value["timestamp"]) is None:
+                return False
             wrapped += 1
         elif name != "timestamp":
             return False
     return wrapped > 0
 
 
-def _all_wrapped(name: str, column: Sequence[object]) -> Sequence[dict[str, Any]]:
-    """The nested values of a column of nested documents: all of it, but for a bare `timestamp`."""
-    if name != "timestamp":
-        return cast(Sequence[dict[str, Any]], column)
-    return [value for value in column if _is_wrapped(value)]
-
-
 def _is_wrapped(value: object) -> TypeGuard[dict[str, Any]]:
     return type(value) is dict and "value" in value and type(value.get("timestamp")) in _STAMPS
 
 
-def _scalars(values: Sequence[object], kinds: set[type]) -> Iterable[Scalar]:
-    """Values as the leaves they are; `kinds` are the types among them."""
-    if int in kinds:
-        integers = [value for value in values if type(value) is int]
-        if max(integers) > _EXACT_INTEGERS or min(integers) < -_EXACT_INTEGERS:
-            return map(_scalar, values)
-    if list in kinds or dict in kinds:
-        return map(_scalar, values)
-    return values  # type: ignore[return-value]  # parsed scalars
+def _scalars(values: Sequence[object], kinds: set[type]) -> Sequence[Scalar]:
+    """Values as the leaves they are; `kinds`, the types among them, are brought in line."""
+    if list not in kinds and dict not in kinds:
+        return values  # type: ignore[return-value]  # parsed scalars
+    scalars = list(map(_scalar, values))
+    kinds.clear()
+    kinds.update(map(type, scalars))
+    return scalars
 
 
 def _scalar(value: object) -> Scalar:
     if isinstance(value, list | dict):
         return to_json(value)
-    if type(value) is int and not fits_float(value):
-        return LongNumber(str(value))
     return value  # type: ignore[return-value]  # a parsed scalar

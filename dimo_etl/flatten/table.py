@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from dimo_etl.flatten.leaves import Column, Leaves, Scalar, TimedColumn
-from dimo_etl.flatten.numbers import JsonText, LongNumber, UnreadableError, parse
+from dimo_etl.flatten.leaves import Collector, Leaves, Scalar, TimedLeaves
+from dimo_etl.flatten.numbers import JsonText, LongNumber, UnreadableError, fits_float, parse_all
 from dimo_etl.model import Event
 from dimo_etl.schema import INSTANT
 from dimo_etl.timestamps import to_us
@@ -29,6 +30,8 @@ ROWS = pa.schema(
     ]
 )
 _NUMBERS = {int, float}
+_EXACT_INTEGERS = 2**53
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +64,36 @@ def flatten(vehicle_id: str, events: Sequence[Event]) -> Flattened:
         vehicle_id: the vehicle all events are of.
         events: in the order the rows shall have.
     """
-    leaves = Leaves()
-    rows = _EventColumns()
+    collector = Collector()
+    kept: list[Event] = []
+    documents: list[dict[str, object]] = []
     quarantined: list[Quarantined] = []
-    for event in events:
+    for event, parsed in zip(events, parse_all([event.payload for event in events]), strict=True):
         try:
-            document, data = _readable(event)
+            document, data = _readable(event, parsed)
         except UnreadableError as error:
             quarantined.append(Quarantined(event, str(error)))
             continue
-        leaves.add(len(rows.ids), data)
-        rows.add(event, document)
-    leaves.finish()
-    arrays = rows.arrays()
-    tables: dict[str, pa.Table] = {}
-    for name, column in leaves.columns.items():
-        tables[name] = _table(vehicle_id, column, arrays)
-    for name, timed in leaves.timed.items():
-        table = _table(vehicle_id, timed, arrays)
+        collector.add(len(kept), data)
+        kept.append(event)
+        documents.append(document)
+    collector.finish()
+    given = [document.get("source") for document in documents]
+    sources = [source if isinstance(source, str) else None for source in given]
+    rows = _Rows(vehicle_id, kept, sources, [to_us(document.get("time")) for document in documents])
+    tables = {name: rows.table(leaves) for name, leaves in collector.columns.items()}
+    for name, timed in collector.timed.items():
+        table = rows.table(timed)
         tables[name] = pa.concat_tables([tables[name], table]) if name in tables else table
-    sources = rows.sources().union(*(timed.sources for timed in leaves.timed.values()))
-    return Flattened(tables, frozenset(leaves.timed), quarantined, frozenset(filter(None, sources)), rows.times_us())
+    all_sources = set(sources).union(rows.own_sources)
+    times_us = [event.timestamp_us for event in kept if event.timestamp_us is not None]
+    return Flattened(tables, frozenset(collector.timed), quarantined, frozenset(filter(None, all_sources)), times_us)
 
 
-def _readable(event: Event) -> tuple[dict[str, object], dict[str, object]]:
+def _readable(event: Event, document: object) -> tuple[dict[str, object], dict[str, object]]:
     """The document and its `data`; a document that is nothing but nested values is its own data."""
-    document = parse(event.payload)
+    if isinstance(document, UnreadableError):
+        raise document
     if not isinstance(document, dict):
         raise UnreadableError("not a JSON object")
     data = document.get("data", document if "data" not in document and _all_objects(document) else None)
@@ -103,83 +110,103 @@ def _all_objects(document: dict[str, object]) -> bool:
     return bool(document) and all(isinstance(value, dict) and "value" in value for value in document.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _EventArrays:
-    timestamp: pa.Array
-    source: pa.Array
-    event_id: pa.Array
-    received_at: pa.Array
+class _Rows:
+    """Rows for the leaves of some events; what leaves share is made once.
 
+    Attributes:
+        own_sources: those that leaves of their own had, of all tables made so far.
+    """
 
-class _EventColumns:
-    """What all rows of an event share, by the row of the event."""
+    def __init__(
+        self, vehicle_id: str, events: Sequence[Event], sources: Sequence[str | None], received: Sequence[int | None]
+    ) -> None:
+        self.own_sources: set[str | None] = set()
+        self._vehicle_id = vehicle_id
+        self._events = (
+            _instants([event.timestamp_us for event in events]),
+            pa.array(sources, pa.string()),
+            pa.array([event.event_id for event in events], pa.string()),
+            _instants(received),
+        )
+        # By identity: everything given stays alive until the last table is made.
+        self._taken: dict[int, tuple[pa.Array, ...]] = {}
+        self._times: dict[int, pa.Array] = {}
+        self._sources: dict[int, pa.Array] = {}
+        self._empty: dict[int, tuple[pa.Array, ...]] = {}
 
-    def __init__(self) -> None:
-        self.ids: list[str] = []
-        self._times: list[int | None] = []
-        self._sources: list[str | None] = []
-        self._received: list[int | None] = []
+    def table(self, parts: Sequence[Leaves]) -> pa.Table:
+        """The rows of one name, in the order of their events."""
+        batches = [self._batch(part) for part in parts]
+        if len(batches) == 1:
+            return pa.Table.from_batches(batches, schema=ROWS)
+        table = pa.Table.from_batches(batches, schema=ROWS)
+        rows = np.concatenate([np.array(part.rows, dtype=np.int64) for part in parts])
+        return table if bool(np.all(rows[1:] >= rows[:-1])) else table.take(pa.array(np.argsort(rows, kind="stable")))
 
-    def add(self, event: Event, document: dict[str, object]) -> None:
-        source = document.get("source")
-        self.ids.append(event.event_id)
-        self._times.append(event.timestamp_us)
-        self._sources.append(source if isinstance(source, str) else None)
-        self._received.append(to_us(document.get("time")))
+    def _batch(self, leaves: Leaves) -> pa.RecordBatch:
+        vehicle, timestamp, source, event_id, received_at = self._of_events(leaves.rows)
+        if isinstance(leaves, TimedLeaves):
+            own = _made_once(self._times, leaves.times_us, _instants)
+            timestamp = pa.compute.coalesce(own, timestamp) if own.null_count else own
+            if id(leaves.sources) not in self._sources:
+                self.own_sources.update(leaves.sources)
+            given = _made_once(self._sources, leaves.sources, _strings)
+            source = pa.compute.coalesce(given, source) if given.null_count else given
+        values = self._values(leaves)
+        return pa.RecordBatch.from_arrays([vehicle, timestamp, *values, source, event_id, received_at], schema=ROWS)
 
-    def sources(self) -> set[str | None]:
-        return set(self._sources)
+    def _of_events(self, rows: Sequence[int]) -> tuple[pa.Array, ...]:
+        taken = self._taken.get(id(rows))
+        if taken is None:
+            places = np.array(rows, dtype=np.int64)
+            columns = self._events
+            if not np.array_equal(places, np.arange(len(columns[0]))):
+                columns = tuple(column.take(pa.array(places)) for column in columns)
+            taken = self._taken[id(rows)] = (pa.repeat(self._vehicle_id, len(rows)), *columns)
+        return taken
 
-    def times_us(self) -> list[int]:
-        return [time for time in self._times if time is not None]
-
-    def arrays(self) -> _EventArrays:
-        return _EventArrays(
-            timestamp=pa.array(self._times, pa.int64()).cast(INSTANT),
-            source=pa.array(self._sources, pa.string()),
-            event_id=pa.array(self.ids, pa.string()),
-            received_at=pa.array(self._received, pa.int64()).cast(INSTANT),
+    def _values(self, leaves: Leaves) -> tuple[pa.Array, ...]:
+        """The four value columns; each value is in exactly one of them."""
+        values, kinds = leaves.values, leaves.kinds
+        empty = self._empty.get(len(values))
+        if empty is None:
+            types = (pa.float64(), pa.string(), pa.bool_(), pa.string())
+            empty = self._empty[len(values)] = tuple(pa.nulls(len(values), kind) for kind in types)
+        numbers, strings, booleans, texts = empty
+        if kinds <= _NUMBERS:
+            found = np.array(values, dtype=np.float64)
+            if int not in kinds or np.abs(found).max() < _EXACT_INTEGERS:
+                return pa.array(found), strings, booleans, texts
+        if kinds == {str}:
+            return numbers, pa.array(values, pa.string()), booleans, texts
+        if kinds == {bool}:
+            return numbers, strings, pa.array(values, pa.bool_()), texts
+        return (
+            pa.array([float(value) if _is_number(value) else None for value in values], pa.float64()),  # type: ignore[arg-type]
+            pa.array([value if type(value) is str else None for value in values], pa.string()),
+            pa.array([value if type(value) is bool else None for value in values], pa.bool_()),
+            pa.array([_json_text(value) for value in values], pa.string()),
         )
 
 
-def _table(vehicle_id: str, column: Column, events: _EventArrays) -> pa.Table:
-    rows = pa.array(np.array(column.rows, dtype=np.int64))
-    timestamp, source = events.timestamp.take(rows), events.source.take(rows)
-    if isinstance(column, TimedColumn):
-        own = pa.array(column.times_us, pa.int64()).cast(INSTANT)
-        timestamp = pa.compute.coalesce(own, timestamp)
-        source = pa.compute.coalesce(pa.array(column.sources, pa.string()), source)
-    return pa.Table.from_arrays(
-        [
-            pa.repeat(vehicle_id, len(rows)),
-            timestamp,
-            *_values(column.values),
-            source,
-            events.event_id.take(rows),
-            events.received_at.take(rows),
-        ],
-        schema=ROWS,
-    )
+def _made_once(made: dict[int, pa.Array], given: Sequence[T], make: Callable[[Sequence[T]], pa.Array]) -> pa.Array:
+    array = made.get(id(given))
+    if array is None:
+        array = made[id(given)] = make(given)
+    return array
 
 
-def _values(values: list[Scalar]) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
-    """The four value columns; each value is in exactly one of them."""
-    kinds = set(map(type, values))
-    count = len(values)
-    numbers, strings = pa.nulls(count, pa.float64()), pa.nulls(count, pa.string())
-    booleans, texts = pa.nulls(count, pa.bool_()), pa.nulls(count, pa.string())
-    if kinds <= _NUMBERS:
-        return pa.array(np.array(values, dtype=np.float64)), strings, booleans, texts
-    if kinds == {str}:
-        return numbers, pa.array(values, pa.string()), booleans, texts
-    if kinds == {bool}:
-        return numbers, strings, pa.array(values, pa.bool_()), texts
-    return (
-        pa.array([float(value) if type(value) in _NUMBERS else None for value in values], pa.float64()),  # type: ignore[arg-type]
-        pa.array([value if type(value) is str else None for value in values], pa.string()),
-        pa.array([value if type(value) is bool else None for value in values], pa.bool_()),
-        pa.array([_json_text(value) for value in values], pa.string()),
-    )
+def _instants(times_us: Sequence[int | None]) -> pa.Array:
+    return pa.array(times_us, pa.int64()).cast(INSTANT)
+
+
+def _strings(texts: Sequence[str | None]) -> pa.Array:
+    return pa.array(texts, pa.string())
+
+
+def _is_number(value: Scalar) -> bool:
+    """Whether a value is a number that float64 holds exactly."""
+    return type(value) is float or (type(value) is int and fits_float(value))
 
 
 def _json_text(value: Scalar) -> str | None:
@@ -187,4 +214,6 @@ def _json_text(value: Scalar) -> str | None:
         return "null"
     if isinstance(value, LongNumber):
         return value.text
+    if type(value) is int and not fits_float(value):
+        return str(value)
     return str(value) if type(value) is JsonText else None
