@@ -12,18 +12,20 @@ Documents with the same keys are collected and turned over as one, so that the w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import Any, TypeGuard, cast
+from operator import attrgetter
+from typing import Any, TypeGuard
 
+from msgspec import UNSET, UnsetType
+
+from dimo_etl.flatten.nested import Stamp, Wrapped
 from dimo_etl.flatten.numbers import JsonText, LongNumber, to_json
 from dimo_etl.timestamps import to_us
 
-Stamp = str | int | float
 _STAMPS = frozenset({str, int, float})
 Scalar = str | int | float | bool | LongNumber | JsonText | None
-_nested_parts: Callable[[Any], tuple[object, Any, Any]] = itemgetter("value", "source", "timestamp")
+_nested_parts: Callable[[Any], tuple[object, Any, Any]] = attrgetter("value", "source", "timestamp")
 
 
 @dataclass(slots=True)
@@ -50,6 +52,18 @@ class TimedLeaves(Leaves):
 
 
 @dataclass(slots=True)
+class _SameNestedKeys:
+    """Documents of nested values with the same keys: the row of each, and by name the values, times and sources.
+
+    `bare` are the values of `timestamp` where that alone is not nested.
+    """
+
+    rows: list[int] = field(default_factory=list)
+    bare: list[object] = field(default_factory=list)
+    columns: dict[str, tuple[list[object], list[int | None], list[str | None]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class _SameKeys:
     """Objects with the same keys in the same order: the row of each, and its values."""
 
@@ -58,9 +72,9 @@ class _SameKeys:
 
 
 class Collector:
-    """Collects documents, one call each, and gives their leaves by name.
+    """Collects documents, one call each, in batches, and gives their leaves by name.
 
-    Documents come from `numbers.parse`, which lets none through that could not be taken apart.
+    Documents come from `numbers.parse_all`, which lets none through that could not be taken apart.
     """
 
     def __init__(self) -> None:
@@ -68,14 +82,20 @@ class Collector:
         self.timed: dict[str, list[TimedLeaves]] = defaultdict(list)
         self._listed: dict[str, tuple[list[int], list[Scalar], list[int | None], list[str | None]]] = {}
         self._documents: dict[tuple[str, ...], _SameKeys] = {}
+        self._batch: dict[tuple[str, ...], _SameKeys] = {}
+        self._nested: dict[tuple[bool, tuple[str, ...]], _SameNestedKeys] = {}
 
-    def add(self, row: int, data: dict[str, object]) -> None:
+    def add(self, row: int, data: Mapping[str, object], *, nested: bool = False) -> None:
         """Take one document's `data`.
 
         Args:
             row: the position of its event; rows are added in ascending order.
             data: the parsed object.
+            nested: whether it is of a `NestedDocument`.
         """
+        if nested:
+            _put(self._batch, row, data)
+            return
         if "signals" in data or "vehicle" in data:
             signals, vehicle = data.get("signals"), data.get("vehicle")
             if isinstance(signals, list):
@@ -89,19 +109,31 @@ class Collector:
                 }
         _put(self._documents, row, data)
 
+    def end_batch(self) -> None:
+        """Take nested documents apart while they are at hand."""
+        for keys, group in self._batch.items():
+            columns = list(zip(*group.values, strict=True))
+            if not self._took_nested(keys, group.rows, columns):
+                for row, values in zip(group.rows, zip(*columns, strict=True), strict=True):
+                    plain = [value.plain() if type(value) is Wrapped else value for value in values]
+                    _put(self._documents, row, dict(zip(keys, plain, strict=True)))
+        self._batch.clear()
+
     def finish(self) -> None:
         """Turn what was collected over into `columns` and `timed`."""
+        for nested in self._nested.values():
+            self._take_nested(nested)
         for keys, group in self._documents.items():
-            self._take_documents(keys, group)
+            columns = list(zip(*group.values, strict=True))
+            # A nested document has nothing but objects, and perhaps a bare time.
+            if keys and all(
+                name == "timestamp" or dict in set(map(type, column))
+                for name, column in zip(keys, columns, strict=True)
+            ):
+                self._take_mixed(keys, group.rows, columns)
+            else:
+                self._take_columns("", keys, group.rows, columns)
         self._flush_listed()
-
-    def _take_documents(self, keys: tuple[str, ...], group: _SameKeys) -> None:
-        columns = list(zip(*group.values, strict=True))
-        named = [(name, column) for name, column in zip(keys, columns, strict=True) if name != "timestamp"]
-        if all(dict not in set(map(type, column)) for _, column in named[:1] or zip(keys, columns, strict=True)):
-            self._take_columns("", keys, group.rows, columns)
-        elif not self._took_nested(keys, group.rows, columns):
-            self._take_mixed(keys, group.rows, columns)
 
     def _take_columns(
         self, prefix: str, keys: tuple[str, ...], rows: list[int], columns: Iterable[Sequence[object]]
@@ -131,42 +163,51 @@ class Collector:
         self.columns[name].append(Leaves(rows, _scalars(values, kinds), kinds))
 
     def _took_nested(self, keys: tuple[str, ...], rows: list[int], columns: Sequence[Sequence[object]]) -> bool:
-        """Take documents of nothing but value, source and time; False, and nothing taken, where one is any different.
-
-        What a column shares with the one before it, such as the times of one message, is shared in the result.
-        """
-        parts: list[tuple[Sequence[object], Sequence[str], Sequence[int]] | None] = []
+        """Take documents of nothing but nested values; False, and nothing taken, where one is any different."""
+        parts: dict[str, tuple[Sequence[object], Sequence[int | None], Sequence[str | None]]] = {}
+        bare: Sequence[object] = ()
         stamps: Sequence[Stamp] = ()
-        sources: Sequence[str] = ()
         times: Sequence[int | None] = ()
+        given: Sequence[str | UnsetType] = ()
+        sources: Sequence[str | None] = ()
         for name, column in zip(keys, columns, strict=True):
             kinds = set(map(type, column))
-            if name == "timestamp" and dict not in kinds:
-                parts.append(None)
+            if name == "timestamp" and Wrapped not in kinds:
+                bare = column
                 continue
-            if kinds != {dict} or set(map(len, cast(Sequence[dict[str, object]], column))) != {3}:
+            if kinds != {Wrapped}:
                 return False
-            try:
-                values, given, stamped = zip(*map(_nested_parts, column), strict=True)
-            except KeyError:
-                return False
-            if given != sources:
-                sources = given
+            values, here, stamped = zip(*map(_nested_parts, column), strict=True)
+            # Mostly all of a message have one time and one source.
+            if here != given:
+                given = here
+                known = {source: None if source is UNSET else source for source in given}
+                sources = [known[source] for source in given]
             if stamped != stamps:
                 stamps = stamped
-                if not set(map(type, stamps)) <= _STAMPS:
+                moments = {stamp: to_us(stamp) for stamp in stamps}
+                if None in moments.values():
                     return False
-                known = {stamp: to_us(stamp) for stamp in set(stamps)}
-                times = [known[stamp] for stamp in stamps]
-            if None in times or set(map(type, sources)) != {str}:
-                return False
-            parts.append((values, sources, cast(Sequence[int], times)))
-        for name, column, part in zip(keys, columns, parts, strict=True):
-            if part is None:
-                self._take(name, rows, column)
-            else:
-                self._take_timed(name, rows, part[0], part[2], part[1])
+                times = [moments[stamp] for stamp in stamps]
+            parts[name] = (values, times, sources)
+        group = self._nested.setdefault((bool(bare), keys), _SameNestedKeys())
+        group.rows.extend(rows)
+        group.bare.extend(bare)
+        for name, part in parts.items():
+            for kept, more in zip(group.columns.setdefault(name, ([], [], [])), part, strict=True):
+                kept.extend(more)  # type: ignore[attr-defined]
         return True
+
+    def _take_nested(self, group: _SameNestedKeys) -> None:
+        """Names with the same times, or the same sources, get one list of them."""
+        if group.bare:
+            self._take("timestamp", group.rows, group.bare)
+        times: list[int | None] = []
+        sources: list[str | None] = []
+        for name, (values, own_times, own_sources) in group.columns.items():
+            times = times if own_times == times else own_times
+            sources = sources if own_sources == sources else own_sources
+            self._take_timed(name, group.rows, values, times, sources)
 
     def _take_mixed(self, keys: tuple[str, ...], rows: list[int], columns: Sequence[Sequence[object]]) -> None:
         """Documents of which some may be nested; one with a time that cannot be read is no such document, but flat."""
@@ -248,7 +289,7 @@ class Collector:
             self.timed[name].append(TimedLeaves(rows, values, set(map(type, values)), times, sources))
 
 
-def _put(groups: dict[tuple[str, ...], _SameKeys], row: int, found: dict[str, object]) -> None:
+def _put(groups: dict[tuple[str, ...], _SameKeys], row: int, found: Mapping[str, object]) -> None:
     keys = tuple(found)
     group = groups.get(keys)
     if group is None:

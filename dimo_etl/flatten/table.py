@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
 
 from dimo_etl.flatten.leaves import Collector, Leaves, Scalar, TimedLeaves
+from dimo_etl.flatten.nested import NestedDocument
 from dimo_etl.flatten.numbers import JsonText, LongNumber, UnreadableError, fits_float, parse_all
 from dimo_etl.model import Event
 from dimo_etl.schema import INSTANT
@@ -31,6 +32,7 @@ ROWS = pa.schema(
 )
 _NUMBERS = {int, float}
 _EXACT_INTEGERS = 2**53
+_BATCH_BYTES = 256 << 10
 T = TypeVar("T")
 
 
@@ -66,21 +68,23 @@ def flatten(vehicle_id: str, events: Sequence[Event]) -> Flattened:
     """
     collector = Collector()
     kept: list[Event] = []
-    documents: list[dict[str, object]] = []
+    sources: list[str | None] = []
+    received: list[int | None] = []
     quarantined: list[Quarantined] = []
-    for event, parsed in zip(events, parse_all([event.payload for event in events]), strict=True):
-        try:
-            document, data = _readable(event, parsed)
-        except UnreadableError as error:
-            quarantined.append(Quarantined(event, str(error)))
-            continue
-        collector.add(len(kept), data)
-        kept.append(event)
-        documents.append(document)
+    for batch in _batches(events):
+        for event, document in zip(batch, parse_all([event.payload for event in batch]), strict=True):
+            try:
+                source, time, data = _readable(event, document)
+            except UnreadableError as error:
+                quarantined.append(Quarantined(event, str(error)))
+                continue
+            collector.add(len(kept), data, nested=type(document) is NestedDocument)
+            kept.append(event)
+            sources.append(source if isinstance(source, str) else None)
+            received.append(to_us(time))
+        collector.end_batch()
     collector.finish()
-    given = [document.get("source") for document in documents]
-    sources = [source if isinstance(source, str) else None for source in given]
-    rows = _Rows(vehicle_id, kept, sources, [to_us(document.get("time")) for document in documents])
+    rows = _Rows(vehicle_id, kept, sources, received)
     tables = {name: rows.table(leaves) for name, leaves in collector.columns.items()}
     for name, timed in collector.timed.items():
         table = rows.table(timed)
@@ -90,20 +94,35 @@ def flatten(vehicle_id: str, events: Sequence[Event]) -> Flattened:
     return Flattened(tables, frozenset(collector.timed), quarantined, frozenset(filter(None, all_sources)), times_us)
 
 
-def _readable(event: Event, document: object) -> tuple[dict[str, object], dict[str, object]]:
-    """The document and its `data`; a document that is nothing but nested values is its own data."""
-    if isinstance(document, UnreadableError):
+def _batches(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    """Events in batches whose documents, once parsed, a processor's cache holds."""
+    start, size = 0, 0
+    for end, event in enumerate(events):
+        if size > _BATCH_BYTES:
+            yield events[start:end]
+            start, size = end, 0
+        size += len(event.payload)
+    yield events[start:]
+
+
+def _readable(event: Event, document: object) -> tuple[object, object, Mapping[str, object]]:
+    """A document's source, time and `data`; a document that is nothing but nested values is its own data."""
+    if type(document) is NestedDocument:
+        source, time, data = document.source, document.time, cast(object, document.data)
+    elif isinstance(document, UnreadableError):
         raise document
-    if not isinstance(document, dict):
+    elif not isinstance(document, dict):
         raise UnreadableError("not a JSON object")
-    data = document.get("data", document if "data" not in document and _all_objects(document) else None)
+    else:
+        source, time = document.get("source"), document.get("time")
+        data = document.get("data", document if "data" not in document and _all_objects(document) else None)
     if not isinstance(data, dict):
         raise UnreadableError("has no `data` object")
     if not data:
         raise UnreadableError("its `data` is empty")
     if event.timestamp_us is None:
         raise UnreadableError("has no readable time, neither `data.timestamp` nor `time`")
-    return document, data
+    return source, time, data
 
 
 def _all_objects(document: dict[str, object]) -> bool:
@@ -130,18 +149,18 @@ class _Rows:
         )
         # By identity: everything given stays alive until the last table is made.
         self._taken: dict[int, tuple[pa.Array, ...]] = {}
+        self._ascending: set[int] = set()
         self._times: dict[int, pa.Array] = {}
         self._sources: dict[int, pa.Array] = {}
         self._empty: dict[int, tuple[pa.Array, ...]] = {}
 
     def table(self, parts: Sequence[Leaves]) -> pa.Table:
         """The rows of one name, in the order of their events."""
-        batches = [self._batch(part) for part in parts]
-        if len(batches) == 1:
-            return pa.Table.from_batches(batches, schema=ROWS)
-        table = pa.Table.from_batches(batches, schema=ROWS)
+        table = pa.Table.from_batches([self._batch(part) for part in parts], schema=ROWS)
+        if len(parts) == 1 and id(parts[0].rows) in self._ascending:
+            return table
         rows = np.concatenate([np.array(part.rows, dtype=np.int64) for part in parts])
-        return table if bool(np.all(rows[1:] >= rows[:-1])) else table.take(pa.array(np.argsort(rows, kind="stable")))
+        return table if _ascend(rows) else table.take(pa.array(np.argsort(rows, kind="stable")))
 
     def _batch(self, leaves: Leaves) -> pa.RecordBatch:
         vehicle, timestamp, source, event_id, received_at = self._of_events(leaves.rows)
@@ -160,6 +179,8 @@ class _Rows:
         if taken is None:
             places = np.array(rows, dtype=np.int64)
             columns = self._events
+            if _ascend(places):
+                self._ascending.add(id(rows))
             if not np.array_equal(places, np.arange(len(columns[0]))):
                 columns = tuple(column.take(pa.array(places)) for column in columns)
             taken = self._taken[id(rows)] = (pa.repeat(self._vehicle_id, len(rows)), *columns)
@@ -187,6 +208,10 @@ class _Rows:
             pa.array([value if type(value) is bool else None for value in values], pa.bool_()),
             pa.array([_json_text(value) for value in values], pa.string()),
         )
+
+
+def _ascend(numbers: np.ndarray) -> bool:
+    return bool(np.all(numbers[1:] >= numbers[:-1]))
 
 
 def _made_once(made: dict[int, pa.Array], given: Sequence[T], make: Callable[[Sequence[T]], pa.Array]) -> pa.Array:
