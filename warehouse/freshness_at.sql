@@ -1,7 +1,7 @@
 -- freshness_at(instant): how fresh the data of each vehicle were at an instant; one row for each known vehicle.
 --
 -- Example
---   FROM freshness_at('2026-01-31 12:00:00+00'::TIMESTAMPTZ)
+--   FROM freshness_at('2026-04-01 00:00:00+00'::TIMESTAMPTZ)
 --
 -- Columns
 --   vehicle_id        token id in decimal, or user device id

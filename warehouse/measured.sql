@@ -61,4 +61,28 @@ WHERE name IN ('batteryCapacity', 'powertrainTractionBatteryGrossCapacity') AND 
 UNION ALL
 SELECT vehicle_id, timestamp, 'powertrainTractionBatteryChargingAddedEnergy', number, source, date
 FROM numbers
-WHERE name = 'powertrainTractionBatteryChargingAddedEnergy' AND isfinite(number);
+WHERE name = 'powertrainTractionBatteryChargingAddedEnergy' AND isfinite(number)
+UNION ALL
+SELECT vehicle_id, timestamp, 'powertrainTransmissionTravelledDistance', if(number > 999999, number / 1000, number), source, date
+FROM numbers
+WHERE name IN ('odometer', 'powertrainTransmissionTravelledDistance') AND isfinite(number)
+UNION ALL
+SELECT vehicle_id, timestamp, 'powertrainCombustionEngineSpeed', number, source, date
+FROM numbers
+WHERE name IN ('engineSpeed', 'rpm', 'powertrainCombustionEngineSpeed') AND isfinite(number)
+UNION ALL
+SELECT vehicle_id, timestamp, 'powertrainCombustionEngineECT', number, source, date
+FROM numbers
+WHERE name IN ('coolantTemp', 'powertrainCombustionEngineECT') AND isfinite(number)
+UNION ALL
+SELECT vehicle_id, timestamp, 'powertrainRange', number, source, date
+FROM numbers
+WHERE name IN ('range', 'powertrainRange') AND isfinite(number)
+UNION ALL
+SELECT vehicle_id, timestamp, 'lowVoltageBatteryCurrentVoltage', number, source, date
+FROM numbers
+WHERE name IN ('batteryVoltage', 'lowVoltageBatteryCurrentVoltage') AND isfinite(number)
+UNION ALL
+SELECT vehicle_id, timestamp, 'exteriorAirTemperature', number, source, date
+FROM numbers
+WHERE name IN ('ambientTemp', 'ambientAirTemp', 'exteriorAirTemperature') AND isfinite(number);

@@ -55,6 +55,8 @@ ORDER = (
     "trips",
     "charges",
     "refuels",
+    "wide_between",
+    "wide",
     "freshness_at",
     "freshness",
     "signal_profile",

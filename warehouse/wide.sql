@@ -1,0 +1,23 @@
+-- wide: the common signals of each vehicle side by side, one row for each second with any of them.
+--
+-- Columns
+--   vehicle_id      token id in decimal, or user device id
+--   timestamp       the second, UTC
+--   latitude        degrees
+--   longitude       degrees
+--   speed_kmh       km/h
+--   odometer_km     km, as received; `odometer` says which readings are valid
+--   is_ignition_on  whether the ignition is on
+--   engine_rpm      turns of the combustion engine a minute
+--   coolant_c       temperature of its coolant, °C
+--   fuel_percent    fuel in the tank, %
+--   soc_percent     state of charge of the traction battery, %
+--   is_charging     whether it is being charged
+--   range_km        range that is left, km
+--   battery_v       voltage of the 12 V battery, V
+--   outside_c       temperature outside, °C
+--
+-- Rules
+--   Those of the macro `wide_between(since, until)`, which is the faster way to a span of time.
+CREATE VIEW wide AS
+FROM wide_between('1900-01-01 00:00:00+00'::TIMESTAMPTZ, '9999-01-01 00:00:00+00'::TIMESTAMPTZ);
