@@ -86,6 +86,7 @@ def fetch_days(
 
     Returns:
         Every day with how far it came. An error that ended the fetch early is in the days it kept from being done.
+        Events that came late are added to the days they are of; of these, days before the batch are flattened here.
 
     Raises:
         DimoError: nothing could be asked for at all.
@@ -110,6 +111,8 @@ def fetch_days(
             ended = error
         named = fetcher.user_device_ids
         remember(store, [replace(v, user_device_id=named[v.vehicle_id]) for v in vehicles if v.vehicle_id in named])
+        for earlier in sorted(fetcher.late_days.difference(days)):
+            write_day(store, earlier)
         for day in fetched.values():
             failed = [done for done in day.vehicle_days if done.outcome is Outcome.FAILED]
             if len(day.vehicle_days) < len(vehicles):

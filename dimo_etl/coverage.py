@@ -15,8 +15,8 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     Attributes:
         vehicle_id: token id in decimal, or user device id.
         date: the UTC day.
-        origin: what gave the events, joined by `+`: sources of history, `import`, `snapshot`. Where a source was asked,
-            the first is the one asked last, and the numbers and the proof are its own.
+        origin: what gave the events, joined by `+`: sources of history, `late`, `import`, `snapshot`. Where a source
+            was asked, the first is the one asked last, and the numbers and the proof are its own.
         by_origin: how many of the distinct events held each of these gave.
         expected_events: distinct events the service says exist; None where nobody said.
         fetched_events: distinct events held (of those the source counts, where one was asked).

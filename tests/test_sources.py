@@ -73,6 +73,14 @@ def test_raw_events_hold_every_value_that_history_gives_and_no_day_is_open(by_de
     assert answer(by_fetch, "SELECT DISTINCT complete, asked FROM coverage") == [(True, "fetch")]
 
 
+def test_no_event_is_held_twice_by_a_warehouse_that_two_sources_filled(sandbox, tmp_path):
+    twice = "SELECT vehicle_id, event_id FROM signals GROUP BY ALL HAVING count(DISTINCT date) > 1"
+    mixed = bring(sandbox, tmp_path, ("device-data", DAYS[1:2]), ("fetch", DAYS), ("device-data", DAYS[:1]))
+    assert answer(mixed, twice) == []
+    own_day = "SELECT count(*) FROM signals WHERE name = 'timestamp' AND timestamp::DATE <> date"
+    assert answer(mixed, own_day) == [(0,)]
+
+
 def test_a_vehicle_that_moved_from_one_source_to_the_other_drove_no_kilometre_twice(sandbox, by_device_data, tmp_path):
     mixed = bring(sandbox, tmp_path, ("device-data", DAYS[:2]), ("fetch", DAYS))
     assert answer(mixed, "SELECT date, asked FROM coverage WHERE vehicle_id = '5023' ORDER BY date") == [

@@ -8,7 +8,8 @@
 --   complete            true: proved complete; false: known to be incomplete; null: unknown
 --   requests            history requests spent, retries included
 --   fetched_at          when the record was made, UTC
---   origin              what gave the events, joined by `+`: sources of history, `import`, `snapshot`
+--   origin              what gave the events, joined by `+`: sources of history, `late` (events of the
+--                       day that a source gave with a later one, on which it received them), `import`, `snapshot`
 --   asked               the source that was asked last, whose numbers and proof these are; null where none was asked
 --   by_origin           how many distinct events each of these gave
 --   imported_events     distinct events held that came from a file and from no source

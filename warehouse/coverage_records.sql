@@ -30,7 +30,7 @@ SELECT
     record.requests,
     record.fetched_at,
     record.origin,
-    CASE WHEN split_part(record.origin, '+', 1) NOT IN ('import', 'snapshot')
+    CASE WHEN split_part(record.origin, '+', 1) NOT IN ('late', 'import', 'snapshot')
         THEN split_part(record.origin, '+', 1)
     END AS asked,
     coalesce(record.by_origin, MAP {}) AS by_origin,

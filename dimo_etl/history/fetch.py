@@ -17,13 +17,15 @@ from dimo_etl.breaker import Breaker
 from dimo_etl.coverage import Coverage
 from dimo_etl.errors import DimoError, NothingSharedError, RequestRefusedError, VehicleRefusedError
 from dimo_etl.history.source import Piece, Source, Visit
-from dimo_etl.lake.commit import asked_of, commit_fetch
+from dimo_etl.lake.commit import asked_of, commit_fetch, commit_late
 from dimo_etl.lake.raw import RawWriter, find_unit
 from dimo_etl.lake.snapshots import Sighting, add_sightings
 from dimo_etl.lake.store import Store
 from dimo_etl.model import DAY_MS, Event, Vehicle, day_of_us, moment_of_us
 
 _log = logging.getLogger("dimo_etl.history")
+# A car without reception sends when it has some again; one that has none for longer is out of order.
+_LATEST = timedelta(days=31)
 
 
 class Outcome(Enum):
@@ -59,6 +61,7 @@ class Fetcher:
 
     Attributes:
         user_device_ids: those that the events of a vehicle told, by vehicle id, where it was not known before.
+        late_days: the days, asked for or not, to which events were added that a source gave with a later day.
     """
 
     def __init__(self, store: Store, source: Source, *, concurrency: int, now: Callable[[], datetime]) -> None:
@@ -67,6 +70,7 @@ class Fetcher:
         self._concurrency = concurrency
         self._now = now
         self.user_device_ids: dict[str, str] = {}
+        self.late_days: set[date] = set()
 
     def fetch(
         self,
@@ -144,7 +148,8 @@ class Fetcher:
                 if isinstance(error, NothingSharedError):
                     visit.privileges = ()
                 for day in left:
-                    note(self._commit(visit, day, _Day(self._store, self._source.name), str(error)), Outcome.REFUSED)
+                    nothing = _Day(self._store, day, self._source.name)
+                    note(self._commit(visit, day, nothing, str(error)), Outcome.REFUSED)
             self._keep(visit)
             if visit.user_device_id is not None:
                 self.user_device_ids[vehicle.vehicle_id] = visit.user_device_id
@@ -183,7 +188,7 @@ class Fetcher:
                 covered = [first + timedelta(days=n) for n in range((last - first).days + 1)]
                 for day in covered:
                     if day not in under_way:
-                        under_way[day] = _Day(self._store, self._source.name)
+                        under_way[day] = _Day(self._store, day, self._source.name)
                 for day, events in _by_day(piece, covered).items():
                     under_way[day].add(piece, events)
             for day in run:
@@ -194,6 +199,10 @@ class Fetcher:
                 day_under_way.writer.discard()
 
     def _commit(self, visit: Visit, day: date, found: _Day, failure: str | None = None) -> Coverage:
+        # First, so that a run that is killed in between has not yet proved the day that gave them.
+        for earlier, events in sorted(found.late.items()):
+            if commit_late(self._store, visit.vehicle.vehicle_id, earlier, events, self._now()):
+                self.late_days.add(earlier)
         reasons = [*found.reasons, *([failure] if failure else [])]
         record = Coverage(
             vehicle_id=visit.vehicle.vehicle_id,
@@ -218,10 +227,12 @@ def _outcome(coverage: Coverage) -> Outcome:
 
 
 class _Day:
-    """A vehicle-day under way: its writer, and the sums of its pieces."""
+    """A vehicle-day under way: its writer, the sums of its pieces, and what came with it but is of earlier days."""
 
-    def __init__(self, store: Store, origin: str) -> None:
+    def __init__(self, store: Store, day: date, origin: str) -> None:
         self.writer = RawWriter(store)
+        self.late: dict[date, list[Event]] = {}
+        self._day = day
         self._origin = origin
         self.windows = 0
         self.reasons: list[str] = []
@@ -231,7 +242,11 @@ class _Day:
     def add(self, piece: Piece, events: list[Event]) -> None:
         """Take in what a piece holds of this day."""
         repeated = max(0, piece.received - len(piece.events)) if piece.events else 0
-        self.writer.add(sorted(events, key=lambda event: (event.timestamp_us or 0, event.event_id)), self._origin)
+        own: list[Event] = []
+        for event in events:
+            earlier = self._earlier_day(event)
+            (own if earlier is None else self.late.setdefault(earlier, [])).append(event)
+        self.writer.add(sorted(own, key=lambda event: (event.timestamp_us or 0, event.event_id)), self._origin)
         self.writer.received += repeated if len(events) == len(piece.events) else 0
         self.windows += 1
         self._documents += len(events)
@@ -242,8 +257,16 @@ class _Day:
             in_piece = len(events)
         self._expected = None if self._expected is None or in_piece is None else self._expected + in_piece
 
+    def _earlier_day(self, event: Event) -> date | None:
+        """The day an event is of, where it came late; None where it is of this one.
+
+        A clock that is far off dates no event: it stays with the day it was received on.
+        """
+        day = self._day if event.timestamp_us is None else day_of_us(event.timestamp_us)
+        return day if timedelta(0) < self._day - day <= _LATEST else None
+
     def expected(self) -> int | None:
-        """Distinct events the service says exist: one that lies in two of its indices counts once."""
+        """Distinct events of the day that the service says exist: one that lies in two of its indices counts once."""
         if self._expected is None:
             return None
         return self._expected - (self._documents - self.writer.held[self._origin])

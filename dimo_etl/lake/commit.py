@@ -14,7 +14,7 @@ from datetime import date, datetime
 import msgspec
 
 from dimo_etl.coverage import Coverage
-from dimo_etl.lake.raw import FROM_FILE, FROM_SNAPSHOT, RawUnit, RawWriter, events_of, find_unit
+from dimo_etl.lake.raw import FROM_FILE, FROM_LATE, FROM_SNAPSHOT, RawUnit, RawWriter, events_of, find_unit
 from dimo_etl.lake.repeats import new_signals
 from dimo_etl.lake.store import Store
 from dimo_etl.model import Event
@@ -106,16 +106,7 @@ def commit_import(
     """
     with store.lock(f"raw-{day}"):
         held = find_unit(store, vehicle_id, day)
-        writer = RawWriter(store)
-        try:
-            if held is not None:
-                for origin, kept in events_of(store, held):
-                    writer.keep(kept, origin)
-                writer.received = held.coverage.received_events
-            new = writer.add(sorted(events, key=lambda event: (event.timestamp_us or 0, event.event_id)), FROM_FILE)
-        except BaseException:
-            writer.discard()
-            raise
+        writer, new = _added(store, held, events, FROM_FILE)
         if not new and held is not None:
             writer.discard()
             return held.coverage, 0
@@ -142,27 +133,65 @@ def commit_snapshot(store: Store, vehicle_id: str, day: date, signals: list[Even
         if not new:
             return 0
         held = find_unit(store, vehicle_id, day)
-        writer = RawWriter(store)
-        try:
-            for origin, events in events_of(store, held) if held is not None else ():
-                writer.keep(events, origin)
-            writer.received = held.coverage.received_events if held is not None else 0
-            writer.add(sorted(new, key=lambda event: (event.timestamp_us or 0, event.event_id)), FROM_SNAPSHOT)
-        except BaseException:
-            writer.discard()
-            raise
-        claim = Coverage(
-            vehicle_id=vehicle_id,
-            date=day,
-            origin=FROM_SNAPSHOT,
-            expected_events=None,
-            fetched_events=0,
-            complete=None,
-            reason="only snapshots are held; the history of the day was not asked for",
-            fetched_at=now,
-        )
+        writer, _ = _added(store, held, new, FROM_SNAPSHOT)
+        why = "only snapshots are held; the history of the day was not asked for"
+        claim = _unasked(vehicle_id, day, FROM_SNAPSHOT, why, now)
         writer.replace(counted(held.coverage if held is not None else claim, writer, fetched=None))
     return len(new)
+
+
+def commit_late(store: Store, vehicle_id: str, day: date, events: list[Event], now: datetime) -> bool:
+    """Add events that a source gave with the later day they were received on to the vehicle-day they are of.
+
+    Args:
+        store: the warehouse's files.
+        vehicle_id: the vehicle the events are of.
+        day: the UTC day of their own times.
+        events: distinct events.
+        now: the time of the fetch.
+
+    Returns:
+        Whether any of them was new.
+    """
+    with store.lock(f"raw-{day}"):
+        held = find_unit(store, vehicle_id, day)
+        writer, new = _added(store, held, events, FROM_LATE)
+        if not new:
+            writer.discard()
+            return False
+        why = "only what arrived later is held; the day itself was not asked for"
+        claim = _unasked(vehicle_id, day, FROM_LATE, why, now)
+        writer.replace(counted(held.coverage if held is not None else claim, writer, fetched=None))
+    return True
+
+
+def _added(store: Store, held: RawUnit | None, events: list[Event], origin: str) -> tuple[RawWriter, int]:
+    """A unit's events and some more, yet to be published, and how many of these are new."""
+    writer = RawWriter(store)
+    try:
+        if held is not None:
+            for before, kept in events_of(store, held):
+                writer.keep(kept, before)
+            writer.received = held.coverage.received_events
+        new = writer.add(sorted(events, key=lambda event: (event.timestamp_us or 0, event.event_id)), origin)
+    except BaseException:
+        writer.discard()
+        raise
+    return writer, new
+
+
+def _unasked(vehicle_id: str, day: date, origin: str, why: str, now: datetime) -> Coverage:
+    """The record of a day of which something is held, but which no source was asked for."""
+    return Coverage(
+        vehicle_id=vehicle_id,
+        date=day,
+        origin=origin,
+        expected_events=None,
+        fetched_events=0,
+        complete=None,
+        reason=why,
+        fetched_at=now,
+    )
 
 
 def _merged_claim(held: RawUnit | None, claim: Coverage, now: datetime) -> Coverage:
@@ -178,7 +207,7 @@ def _merged_claim(held: RawUnit | None, claim: Coverage, now: datetime) -> Cover
 def asked_of(coverage: Coverage) -> str | None:
     """The source that was asked for the history of the day, and whose numbers the record has; None where none was."""
     first = coverage.origin.split("+")[0]
-    return None if first in (FROM_FILE, FROM_SNAPSHOT) else first
+    return None if first in (FROM_FILE, FROM_SNAPSHOT, FROM_LATE) else first
 
 
 def counted(coverage: Coverage, writer: RawWriter, fetched: int | None) -> Coverage:

@@ -25,8 +25,9 @@ from dimo_etl.lake.store import Store
 from dimo_etl.model import Event
 from dimo_etl.schema import COVERAGE_KEY, INSTANT
 
-# What gave an event that no source of history did; any other origin is the name of a source.
-FROM_FILE, FROM_SNAPSHOT = "import", "snapshot"
+# What gave an event that no source of history did when the day was asked for; any other origin is the name of a source.
+# `late` are events that a source gave with a later day, on which they were received.
+FROM_FILE, FROM_SNAPSHOT, FROM_LATE = "import", "snapshot", "late"
 _DIGEST_KEY = b"dimo_etl.digest"
 _SCHEMA = pa.schema(
     [

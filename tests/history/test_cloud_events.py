@@ -17,13 +17,15 @@ from dimo_etl.api.fetch import CloudEvent, CloudEvents, FetchApi
 from dimo_etl.api.transport import Transport
 from dimo_etl.breaker import Breaker
 from dimo_etl.config import Settings
+from dimo_etl.coverage import Coverage
 from dimo_etl.errors import VehicleRefusedError
 from dimo_etl.history.cloud_events import CloudEventSource
 from dimo_etl.history.fetch import Fetcher, Outcome
 from dimo_etl.history.source import Visit
 from dimo_etl.importing.addresses import resolve
 from dimo_etl.importing.download import Downloader
-from dimo_etl.lake.raw import events_of, find_unit
+from dimo_etl.lake.raw import days_held, events_of, find_unit
+from dimo_etl.lake.store import Store
 from dimo_etl.model import Vehicle
 from tests.history.conftest import DAYS, NOW
 from tests.importing.https import HOST, Server, begin
@@ -166,6 +168,36 @@ def test_each_event_belongs_to_the_day_it_was_received_on():
     assert [[event.event_id for event in piece.events] for piece in found] == [["late"], ["early"]]
 
 
+def brought(store, *events: CloudEvent) -> dict[date, Coverage]:
+    """What is held after one day was brought, by day."""
+    source = CloudEventSource(Api(*events), ["dimo.status"], Downloader())
+    Fetcher(store, source, concurrency=1, now=lambda: NOW).fetch([CAR], [DAY], refresh=True)
+    return {day: find_unit(store, "4711", day).coverage for day in days_held(store)}
+
+
+def test_what_came_late_is_held_with_the_day_it_is_of_whatever_is_known_of_that(tmp_path):
+    day_before = b'{"timestamp":"2026-01-04T23:59:00Z"}'
+    with Store(str(tmp_path)) as store:
+        held = brought(store, given("late", data=day_before), given("own"))
+        assert [(day.day, one.origin, one.complete, one.kept_events) for day, one in held.items()] == [
+            (4, "late", None, 1),
+            (5, "fetch", True, 1),
+        ]
+        assert (held[DAY].expected_events, held[DAY].received_events) == (1, 1)
+        assert "not asked for" in held[DAY - timedelta(days=1)].reason
+        assert brought(store, given("late", data=day_before), given("own")) == held
+
+
+def test_a_clock_that_is_far_off_moves_no_event(tmp_path):
+    with Store(str(tmp_path)) as store:
+        held = brought(
+            store,
+            given("old", data=b'{"timestamp":"1970-01-01T00:00:07Z"}'),
+            given("new", data=b'{"timestamp":"2038-01-19T03:14:07Z"}'),
+        )
+        assert [(day, one.kept_events) for day, one in held.items()] == [(DAY, 2)]
+
+
 def test_a_vehicle_without_a_token_id_is_refused_with_advice():
     with pytest.raises(VehicleRefusedError, match="--source device-data"):
         pieces(vehicle=Vehicle("2testUserDevice000000000001", user_device_id="2testUserDevice000000000001"))
@@ -187,24 +219,27 @@ def fetch(bench):
     return fetch
 
 
-def received_on(bench, vehicle: Vehicle, day: date) -> Counter[str]:
-    """The ids of the documents that the service received on a day, also those that history cannot reach."""
-    found: Counter[str] = Counter()
-    for measured in (day - timedelta(days=1), day):
-        for document in bench.sandbox.fleet.documents(vehicle.token_id, measured):
-            if datetime.fromtimestamp(document.received_ms / 1000, UTC).date() == day:
-                found[document.doc_id] += 1
-    return found
+def sent(bench, vehicle: Vehicle, day: date) -> tuple[Counter[str], Counter[str]]:
+    """The ids of a day's documents, also those that history cannot reach: received that day, and on later ones."""
+    there = bench.sandbox.fleet.documents(vehicle.token_id, day)
+    received = {one.doc_id: datetime.fromtimestamp(one.received_ms / 1000, UTC).date() for one in there}
+    return (
+        Counter(name for name, on in received.items() if on == day),
+        Counter(name for name, on in received.items() if day < on <= DAYS[-1]),
+    )
 
 
 def assert_whole(bench, vehicles, done) -> None:
     for vehicle in vehicles:
         for day in DAYS:
             record = done[vehicle.vehicle_id, day].coverage
-            truth = received_on(bench, vehicle, day)
-            assert bench.held(vehicle.vehicle_id, day) == truth
-            assert (record.complete, record.reason, record.origin) == (True, None, "fetch")
-            assert (record.expected_events, record.fetched_events) == (truth.total(), truth.total())
+            same_day, late = sent(bench, vehicle, day)
+            assert bench.held(vehicle.vehicle_id, day) == same_day + late
+            assert (record.complete, record.reason) == (True, None)
+            assert (record.expected_events, record.fetched_events) == (same_day.total(), same_day.total())
+            assert find_unit(bench.store, vehicle.vehicle_id, day).coverage.by_origin == {
+                name: count.total() for name, count in (("fetch", same_day), ("late", late)) if count
+            }
 
 
 def test_every_event_that_was_received_is_brought_and_proved_with_few_requests(bench, fetch):
@@ -275,4 +310,4 @@ def test_other_types_land_in_raw_beside_the_statuses(bench, fetch):
         for _, events in events_of(bench.store, find_unit(bench.store, "4711", day)):
             held.update(json.loads(event.payload)["type"] for event in events)
     assert held["dimo.events"] > 0
-    assert held["dimo.status"] == sum(received_on(bench, AUTOPI, day).total() for day in DAYS)
+    assert held["dimo.status"] == sum(count.total() for day in DAYS for count in sent(bench, AUTOPI, day))

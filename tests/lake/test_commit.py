@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dimo_etl.lake.commit import asked_of, commit_late
 from dimo_etl.lake.raw import events_of, find_unit
 from dimo_etl.lake.store import Store
 from tests.lake.make import DAY, LATER, NOW, event, events, fetched, held, ids, imported
@@ -244,6 +245,28 @@ def test_another_source_that_may_show_less_leaves_what_was_read_with_more(store)
         False,
         "what is held was read with privilege 4, which is not granted now; ask the owner to grant it again",
     )
+
+
+def late(store, given) -> bool:
+    return commit_late(store, "4711", DAY, given, LATER)
+
+
+def test_what_arrived_later_joins_its_day_and_stays_through_a_proof(store):
+    fetched(store, events(3), origin="fetch")
+    assert late(store, events(2, first=2))
+    assert origins(store) == dict.fromkeys(ids(events(3)), "fetch") | {"event-000003": "late"}
+    record = unit_record(store)
+    assert (record.complete, record.expected_events, record.fetched_events, record.kept_events) == (True, 3, 3, 4)
+    assert not late(store, events(2, first=2))
+    fetched(store, events(1), origin="fetch")
+    assert origins(store) == {"event-000000": "fetch", "event-000003": "late"}
+
+
+def test_a_day_of_which_only_late_events_are_held_was_asked_of_nobody(store):
+    late(store, events(1))
+    assert asked_of(unit_record(store)) is None
+    assert fetched(store, events(2)).origin == "device-data"
+    assert held(store) == ids(events(2))
 
 
 steps = st.lists(
