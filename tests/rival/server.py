@@ -135,6 +135,7 @@ class Rival:
         root = f"http://127.0.0.1:{self._server.server_address[1]}"
         return {
             "DIMO_ENVIRONMENT": "production",
+            "DIMO_SOURCE": "device-data",
             "DIMO_CLIENT_ID": LICENCE.address,
             "DIMO_DOMAIN": DOMAIN,
             "DIMO_API_KEY": "7b" * 32,

