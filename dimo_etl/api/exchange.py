@@ -50,7 +50,11 @@ STATUS = Purpose(
 # 8 shows about where a vehicle was, of use where 4 is not granted.
 SIGNALS = Purpose("signals", ((1, 4), (1, 8), (1,), (4,), (8,)), "non-location or location history")
 # Either is enough for raw events, and both show everything.
-RAW_EVENTS = Purpose("raw events", ((1, 4), (7,)), "its raw data, or its location and non-location history")
+RAW_EVENTS = Purpose(
+    "raw events",
+    ((1, 4), (7,)),
+    "its raw data, or its location and non-location history; --source telemetry brings what it does share",
+)
 DISTANCES = Purpose("distances", ((1,),), "non-location history")
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-# By what `coverage.unread` names: the privileges of which one is needed, and how the lack is told.
-_UNREAD = {
-    "location": ({4}, "no location (privilege 4 not granted)"),
-    "everything but location": ({1}, "nothing but location (privilege 1 not granted)"),
-    "everything": ({1, 4}, "nothing readable (neither privilege 1 nor 4 granted)"),
+# By what is unread: the sets of privileges of which one is enough, and how the lack is told.
+_UNREAD: dict[str, tuple[tuple[set[int], ...], str]] = {
+    "location": (({4},), "no location (privilege 4 not granted)"),
+    "everything but location": (({1},), "nothing but location (privilege 1 not granted)"),
+    "everything": (({1}, {4}), "nothing readable (neither privilege 1 nor 4 granted)"),
+    "raw events": (({7}, {1, 4}), "no raw events (neither privilege 7, nor 1 and 4 granted)"),
 }
 _WEEK = timedelta(days=6)
 
@@ -20,7 +21,8 @@ class Span:
     """Days that lack the same: how many, from the first to the last of them.
 
     Attributes:
-        unread: what `coverage.unread` says of them; None for days that are incomplete though all could be read.
+        unread: what `coverage.unread` says of them, `raw events` where the Fetch API gave nothing; None for days that
+            are incomplete though all could be read.
     """
 
     unread: str | None
@@ -83,9 +85,12 @@ def _incomplete(span: Span) -> Lack:
 
 def _unread(held: Held, span: Span, unread: str) -> Lack:
     needed, words = _UNREAD[unread]
-    if needed.intersection(held.permissions or ()):
-        what = f"{unread} is granted now, and was not for {_days(span.days)}"
+    if any(enough.issubset(held.permissions or ()) for enough in needed):
+        what = f"{unread}: granted now, and not for {_days(span.days)}"
         return Lack(what, f"{_sync(span.first, span.last)} --vehicle {held.vehicle_id} --refresh")
+    if unread == "raw events" and held.permissions:
+        instead = f"{_sync(span.first, span.last)} --vehicle {held.vehicle_id} --source telemetry"
+        return Lack(words, f"ask its owner to grant it, or bring what is shared: {instead}")
     return Lack(words, "ask its owner to grant it")
 
 

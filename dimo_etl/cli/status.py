@@ -25,7 +25,12 @@ ORDER BY try_cast(vehicle_id AS HUGEINT), vehicle_id
 """
 _OPEN = "FROM coverage WHERE NOT complete ORDER BY date DESC, vehicle_id"
 _LACKING = """
-SELECT vehicle_id, unread, count(*) AS days, min(date) AS first, max(date) AS last
+SELECT
+    vehicle_id,
+    CASE WHEN unread = 'everything' AND asked = 'fetch' THEN 'raw events' ELSE unread END AS unread,
+    count(*) AS days,
+    min(date) AS first,
+    max(date) AS last
 FROM coverage
 WHERE unread IS NOT NULL OR NOT complete
 GROUP BY ALL

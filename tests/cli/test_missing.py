@@ -43,11 +43,24 @@ def test_what_no_privilege_lets_be_read_is_asked_of_the_owner(unread, permission
     assert told(held) == [Lack(what, "ask its owner to grant it")]
 
 
+def test_what_shares_too_little_for_raw_events_may_share_enough_for_values():
+    held = replace(WHOLE, permissions=(1,), spans=(Span("raw events", 5, FIRST, LAST),))
+    assert told(held) == [
+        Lack(
+            "no raw events (neither privilege 7, nor 1 and 4 granted)",
+            "ask its owner to grant it, or bring what is shared: "
+            "dimo-etl sync --from 2026-01-05 --to 2026-01-09 --vehicle 8816 --source telemetry",
+        )
+    ]
+    granted = [told(replace(held, permissions=now))[0].what for now in ((7,), (1, 4))]
+    assert granted == ["raw events: granted now, and not for 5 days"] * 2
+
+
 def test_what_is_granted_by_now_is_read_again_for_the_days_that_lack_it():
     held = replace(WHOLE, spans=(Span("location", 3, FIRST, date(2026, 1, 7)),))
     assert told(held) == [
         Lack(
-            "location is granted now, and was not for 3 days",
+            "location: granted now, and not for 3 days",
             "dimo-etl sync --from 2026-01-05 --to 2026-01-07 --vehicle 8816 --refresh",
         )
     ]
