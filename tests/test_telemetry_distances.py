@@ -125,9 +125,15 @@ def test_a_day_on_which_the_clocks_change_is_left_out(asked):
         day for day in days_between(date(2026, 3, 20), date(2026, 4, 2)) if day != date(2026, 3, 29)
     ]
     assert windows == [
-        ("2026-03-19T23:00:00+00:00", "2026-03-27T23:00:00+00:00"),
-        ("2026-03-29T22:00:00+00:00", "2026-04-01T22:00:00+00:00"),
+        ("2026-03-19T23:00:00+00:00", "2026-03-27T23:00:01+00:00"),
+        ("2026-03-29T22:00:00+00:00", "2026-04-01T22:00:01+00:00"),
     ]
+
+
+def test_a_day_alone_is_not_asked_for_with_an_end_that_is_its_start(asked):
+    _, windows = asked(datetime(2026, 3, 30, 12, tzinfo=UTC), "Europe/Berlin")
+
+    assert windows[-1] == ("2026-03-29T22:00:00+00:00", "2026-03-29T22:00:01+00:00")
 
 
 def test_days_that_are_too_few_are_not_taken_for_others(asked):

@@ -22,7 +22,7 @@
 --   all          as many are held as the service counts: none is missing
 --   fewer        both ends are held, and fewer between them than the service counts; a small share is suspicious
 --   not_reached  days at either end are not held
---   not_held     nothing of it is held: its days were not brought, or it is not shared
+--   not_held     nothing of it is held: its days were not brought, it is not shared, or the service has no field for it
 --   more         more are held than the service counts, which contradicts it
 CREATE VIEW telemetry_bounds AS
 WITH told AS (

@@ -35,6 +35,8 @@ _FINAL_CODES = frozenset(
 )
 # Errors without a code that do not pass begin so.
 _FINAL_WORDS = ("unauthorized", "failed parsing")
+# Says, with one code or another, that the same question takes too long the next time, too.
+TOO_LONG = "maximum execution time"
 
 
 class _Extensions(msgspec.Struct, frozen=True):
@@ -61,6 +63,8 @@ class GraphQLError(msgspec.Struct, frozen=True):
     @property
     def is_final(self) -> bool:
         """Whether asking again would not help."""
+        if TOO_LONG in self.message:
+            return True
         if self.code is not None:
             return self.code in _FINAL_CODES
         return self.message.startswith(_FINAL_WORDS)

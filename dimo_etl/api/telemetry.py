@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from dimo_etl.api.graphql import GraphQLError, Reply, query_request, read_reply
+from dimo_etl.api.graphql import TOO_LONG, GraphQLError, Reply, query_request, read_reply
 from dimo_etl.api.messages import TELEMETRY, HttpRefusedError, Response
 from dimo_etl.api.telemetry_answers import Summary, Values, read_summary, read_values
 from dimo_etl.api.text import printable
@@ -29,7 +29,7 @@ _FIELDS, _ALWAYS, _EVENTS = 100, 2, 6
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,199}", re.ASCII)
 PLACE = "latitude longitude hdop"
 # What the service, and its successor, say of a window they do not answer for.
-_TOO_LONG = ("maximum execution time", "interval too small")
+_TOO_LONG = (TOO_LONG, "interval too small")
 _SEEN = "firstSeen lastSeen"
 # The connections that DIMO publishes the addresses of; they name where values come from.
 CONNECTIONS = (
@@ -63,6 +63,7 @@ class Telemetry:
             for number, address in enumerate(CONNECTIONS)
         )
         query = f"""query ($id: Int!) {{
+          availableSignals(tokenId: $id)
           all: dataSummary(tokenId: $id) {{
             numberOfSignals {_SEEN}
             signalDataSummary {{ name numberOfSignals {_SEEN} }}

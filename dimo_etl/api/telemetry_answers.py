@@ -37,7 +37,8 @@ class Summary:
 
     Attributes:
         rows: values of all signals.
-        signals: by name.
+        signals: by name; also some that the service has no field for.
+        available: the names of those that can be asked for.
         events: by name.
         sources: by the address of the connection, of those that were asked for.
         payload: the summary of all of it, as received.
@@ -45,6 +46,7 @@ class Summary:
 
     rows: int
     signals: Mapping[str, Seen]
+    available: frozenset[str]
     events: Mapping[str, Seen]
     sources: Mapping[str, Seen]
     payload: bytes = field(repr=False)
@@ -106,18 +108,20 @@ def read_summary(reply: Reply, sources: Sequence[str]) -> Summary:
     """What is stored in all.
 
     Args:
-        reply: with the summary as `all`, and that of each source as `s0`, `s1` and so on.
+        reply: with the summary as `all`, that of each source as `s0`, `s1` and so on, and `availableSignals`.
         sources: their names, in that order.
     """
     told = {name: bytes(text) for name, text in reply.read(dict[str, msgspec.Raw]).items()}
     try:
         everything = decoded(told["all"], _Summary)
+        available = decoded(told["availableSignals"], frozenset[str] | None)  # type: ignore[arg-type]  # a type to msgspec
         by_source = {source: decoded(told[f"s{number}"], _Summary) for number, source in enumerate(sources)}
     except KeyError:
         raise UnusableResponseError("it lacks a summary that was asked for") from None
     return Summary(
         rows=everything.rows,
         signals={one.name: _seen(one.signals, one.first, one.last) for one in everything.signals or ()},
+        available=available or frozenset(),
         events={one.name: _seen(one.events, one.first, one.last) for one in everything.events or ()},
         sources={source: _seen(one.rows, one.first, one.last) for source, one in by_source.items()},
         payload=told["all"],

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # As many days as the Device Data API's own route tells.
 _DAYS = 14
+# The service counts the day that the end falls in, and does not take an end that is the start.
+_MOMENT = timedelta(seconds=1)
 _ODOMETER = "powertrainTransmissionTravelledDistance"
 _QUERY = f"""query ($id: Int!, $from: Time!, $to: Time!, $zone: String!) {{
   dailyActivity(
@@ -86,7 +88,10 @@ class TelemetryDistances:
         today = self._now().astimezone(zone).date()
         told: list[DayDistance] = []
         for days in _even(days_between(today - timedelta(days=_DAYS - 1), today), zone):
-            span = {"from": _midnight(days[0], zone).isoformat(), "to": _midnight(days[-1], zone).isoformat()}
+            span = {
+                "from": _midnight(days[0], zone).isoformat(),
+                "to": (_midnight(days[-1], zone) + _MOMENT).isoformat(),
+            }
             about = f"the daily activity of vehicle {vehicle.vehicle_id}"
             answer = self._telemetry.ask(
                 token_id,

@@ -70,12 +70,16 @@ class TelemetrySource:
         visit.shown.append(Shown("telemetry/dataSummary", len(summary.signals), newest_us, summary.payload))
         reader = _Reader(self._telemetry, visit, token_id, summary, frozenset(answer.privileges))
         waiting: deque[Future[Piece]] = deque()
-        for day in days:
-            waiting.append(visit.pool.submit(reader.day, day))
-            if len(waiting) > visit.ahead:
+        try:
+            for day in days:
+                waiting.append(visit.pool.submit(reader.day, day))
+                if len(waiting) > visit.ahead:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:
+            for asked in waiting:
+                asked.cancel()
 
 
 @dataclass(slots=True)
@@ -119,10 +123,13 @@ class _Reader:
         """Everything of a day."""
         window = day_window(day)
         seen = {name: one for name, one in self._summary.signals.items() if one.overlaps(window)}
-        names = [name for name in _readable(sorted(seen), self._privileges) if is_name(name)]
+        readable = _readable(sorted(seen.keys() & self._summary.available), self._privileges)
+        names = [name for name in readable if is_name(name)]
         may_see_events = {_NON_LOCATION, _LOCATION} <= self._privileges
         events = may_see_events and any(one.overlaps(window) for one in self._summary.events.values())
         found = _Found()
+        if len(names) < len(readable):
+            found.reasons.append(f"the service tells of {len(readable) - len(names)} signals with names that are none")
         for number, chunk in enumerate(chunks(names, events=events)):
             if chunk or events:
                 self._read(day, chunk, window, found, events=events and number == 0)

@@ -103,6 +103,8 @@ def _checked(fleet: Fleet, wish: Wish) -> int:
     """The end of the span, now at the latest."""
     if wish.to_us < wish.from_us:
         raise GraphQLError("from timestamp is after to timestamp", extensions={"code": "BAD_REQUEST"})
+    if wish.to_us == wish.from_us:
+        raise GraphQLError("from and to times cannot be equal", extensions={"code": "BAD_REQUEST"})
     if timedelta(microseconds=wish.to_us - wish.from_us) > _LONGEST:
         raise GraphQLError("date range exceeds maximum of 32 days", extensions={"code": "BAD_REQUEST"})
     return min(wish.to_us, round(fleet.now().timestamp() * 1_000_000))

@@ -57,9 +57,11 @@ class Telemetry:
         self._measured = Measured(fleet)
         self._graphql = GraphQLService("telemetry", complexity=_COMPLEXITY)
         types = self._graphql.schema.type_map
+        self._fields: set[str] = set()
         for kind in (types["SignalAggregations"], types["SignalCollection"]):
             for name, field in kind.fields.items() if isinstance(kind, GraphQLObjectType) else ():
                 field.resolve = resolver(name, in_buckets=kind.name == "SignalAggregations")
+                self._fields.add(name)
         if isinstance(types["Time"], GraphQLScalarType):
             give_times(types["Time"])
 
@@ -81,7 +83,7 @@ class Telemetry:
         return await self._graphql.answer_vehicle(request, root, self._vehicles)
 
     # The resolvers' arguments have the names of the schema, and `from` is a word of Python.
-    def _signals(self, info: GraphQLResolveInfo, **given: object) -> list[Bucket]:
+    def _signals(self, info: GraphQLResolveInfo, **given: object) -> list[Bucket] | None:
         token_id = _vehicle(info, given)
         from_us, end_us = _span(given)
         width_us = interval_us(str(given["interval"]))
@@ -91,7 +93,7 @@ class Telemetry:
         if limit is not None and timedelta(microseconds=end_us - from_us) > limit:
             raise bad_request(_TOO_LONG)
         if not self._is_from(token_id, given.get("filter")):
-            return []
+            return None
         names = {
             node.name.value
             for field in info.field_nodes
@@ -105,7 +107,8 @@ class Telemetry:
                 if start_us not in buckets:
                     buckets[start_us] = Bucket(start_us)
                 buckets[start_us].setdefault(name, []).append(value)
-        return [buckets[start_us] for start_us in sorted(buckets)]
+        # Go gives null for a list that nothing was put into.
+        return [buckets[start_us] for start_us in sorted(buckets)] or None
 
     def _latest(self, info: GraphQLResolveInfo, **given: object) -> dict[str, object]:
         token_id = _vehicle(info, given)
@@ -125,13 +128,14 @@ class Telemetry:
                 "valueLocation": one.value if isinstance(one.value, dict) else None,
             }
             for one in newest.values()
-            if refusal_of(one.name, info.context.privileges) is None
+            if one.name in self._fields and refusal_of(one.name, info.context.privileges) is None
         ]
         return {"lastSeen": max((one.us for one in newest.values()), default=None), "signals": signals}
 
-    def _available(self, info: GraphQLResolveInfo, **given: object) -> list[str]:
+    def _available(self, info: GraphQLResolveInfo, **given: object) -> list[str] | None:
         token_id = _vehicle(info, given)
-        return sorted(self._measured.seen(token_id)) if self._is_from(token_id, given.get("filter")) else []
+        seen = self._measured.seen(token_id) if self._is_from(token_id, given.get("filter")) else {}
+        return sorted(seen.keys() & self._fields) or None
 
     def _summary(self, info: GraphQLResolveInfo, **given: object) -> dict[str, object]:
         token_id = _vehicle(info, given)

@@ -1,7 +1,8 @@
 """What a status document says in the telemetry service's own names and units (DIMO's conversion to VSS).
 
 Ratios become percent, kilowatts watts, truths 0 or 1; an odometer of more than 999,999 is taken as metres. A name the
-service does not know, and a null, is no signal.
+service does not know, and a null, is no signal. What it stores and has no field for, such as the number of satellites,
+shows in its summary alone.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ _SIGNALS: dict[str, tuple[tuple[str, Callable[[float], Value]], ...]] = {
     "fuelPercentRemaining": (("powertrainFuelSystemRelativeLevel", _PERCENT),),
     "intakeTemp": (("obdIntakeTemp", _same),),
     "longTermFuelTrim1": (("obdLongTermFuelTrim1", _same),),
+    "nsat": (("dimoAftermarketNSAT", _same),),
     "maf": (("powertrainCombustionEngineMAF", _same),),
     "odometer": ((ODOMETER, _kilometres),),
     "oil": (

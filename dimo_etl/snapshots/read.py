@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from dimo_etl.api.status import Endpoint
+from dimo_etl.api.telemetry import is_place
 from dimo_etl.events import content_hash
 from dimo_etl.flatten.numbers import UnreadableError, parse, to_json
 from dimo_etl.model import Event
@@ -51,7 +52,9 @@ class _Listed(msgspec.Struct):
 
     @property
     def value(self) -> msgspec.Raw | None:
-        return next((raw for raw in (self.number, self.string, self.location) if bytes(raw) != b"null"), None)
+        # A position of (0, 0) is shown as the number 0, and is none.
+        kinds = (self.location,) if is_place(self.name) else (self.number, self.string, self.location)
+        return next((raw for raw in kinds if bytes(raw) != b"null"), None)
 
 
 class _List(msgspec.Struct):

@@ -108,10 +108,17 @@ def test_no_rows_may_be_told_as_null(values):
     assert values(ok({"data": {"signals": None}})).buckets == {}
 
 
-@pytest.mark.parametrize("message", [TIMED_OUT, "interval too small for the requested window, use a larger one"])
-def test_a_window_that_is_too_long_is_told_of_and_not_retried(service, values, message):
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (TIMED_OUT, "BAD_REQUEST"),
+        (TIMED_OUT, "SERVICE_UNAVAILABLE"),
+        ("interval too small for the requested window, use a larger one", "BAD_REQUEST"),
+    ],
+)
+def test_a_window_that_is_too_long_is_told_of_and_not_retried(service, values, message, code):
     with pytest.raises(TooMuchAskedError, match="2026-01-05") as refused:
-        values(failure(message, "BAD_REQUEST", ["signals"]))
+        values(failure(message, code, ["signals"]))
 
     assert (refused.value.requests, len(service.asked)) == (1, 1)
 
@@ -188,7 +195,7 @@ def test_a_summary_tells_rows_by_signal_event_and_source(service, api):
         "eventDataSummary": [{"name": "behavior.harshBraking", "numberOfEvents": 2, **seen}],
     }
     sources = {f"s{n}": nothing for n in range(len(CONNECTIONS))} | {"s1": {"numberOfSignals": 7, **seen}}
-    service.history = [ok({"data": {"all": everything, **sources}})]
+    service.history = [ok({"data": {"all": everything, "availableSignals": ["speed"], **sources}})]
 
     summary = api.summary(VEHICLE).value
 

@@ -261,7 +261,12 @@ class Stored:
             "lastSeen": max(one["lastSeen"] for one in rows),
         }
         everything = total | {"signalDataSummary": rows, "eventDataSummary": []}
-        return {"all": everything, **{f"s{n}": nothing for n in range(len(CONNECTIONS))}, "s0": total}
+        return {
+            "all": everything,
+            "availableSignals": sorted(self.values),
+            **{f"s{n}": nothing for n in range(len(CONNECTIONS))},
+            "s0": total,
+        }
 
 
 @pytest.fixture
@@ -343,6 +348,17 @@ def test_a_name_that_is_no_name_reaches_no_query(stored):
 
     assert [query.count("#") for query in service.asked] == [0]
     assert done.coverage.fetched_events == 1
+    assert done.coverage.reason == "the service tells of 1 signals with names that are none"
+
+
+def test_a_signal_that_the_service_has_no_field_for_is_not_asked_for(stored):
+    def store(service):
+        service.summary_of["dimoAftermarketHDOP"] = (3, NOON, NOON)
+
+    done, service = stored({"speed": {NOON: 1}}, store)
+
+    assert not any("HDOP" in query for query in service.asked)
+    assert done.outcome is Outcome.COMPLETE
 
 
 def test_values_of_two_connections_have_no_source(stored, held):

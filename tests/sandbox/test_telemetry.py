@@ -105,7 +105,7 @@ def test_a_source_filter_shows_that_source_alone(ask):
     other = ', filter: {source: "did:ethr:137:0x5e31bBc786D7bEd95216383787deA1ab0f1c1897"}'
 
     assert ask(signals(f"{ODOMETER}(agg: LAST)", source=held)).json()["data"]["signals"]
-    assert ask(signals(f"{ODOMETER}(agg: LAST)", source=other)).json()["data"]["signals"] == []
+    assert ask(signals(f"{ODOMETER}(agg: LAST)", source=other)).json()["data"]["signals"] is None
 
 
 def test_a_lacking_privilege_is_an_error_for_each_row_and_field_and_the_rest_is_given(ask):
@@ -211,11 +211,22 @@ def test_the_summary_counts_every_row_there_is(ask, fresh):
     ]
 
     counts = {one["name"]: one["numberOfSignals"] for one in summary["signalDataSummary"]}
-    assert data["availableSignals"] == summary["availableSignals"] == sorted(counts)
+    assert summary["availableSignals"] == data["availableSignals"] == sorted(counts)
     assert summary["numberOfSignals"] == sum(counts.values())
     assert len(odometers) == counts[ODOMETER]
     assert midnights[0] <= summary["firstSeen"] < summary["lastSeen"] < midnights[-1]
     assert {one["name"][:9] for one in summary["eventDataSummary"]} == {"behavior."}
+
+
+def test_what_has_no_field_is_in_the_summary_alone(ask, fresh):
+    query = """query ($id: Int!) { availableSignals(tokenId: $id) dataSummary(tokenId: $id) { availableSignals }
+      signalsSnapshot(tokenId: $id) { signals { name } } }"""
+
+    data = ask(query, AUTOPI).json()["data"]
+
+    stored = set(data["dataSummary"]["availableSignals"])
+    assert stored - set(data["availableSignals"]) == {"dimoAftermarketNSAT"}
+    assert "dimoAftermarketNSAT" not in {one["name"] for one in data["signalsSnapshot"]["signals"]}
 
 
 def test_the_newest_values_are_those_of_the_last_documents(ask, fresh):
@@ -267,6 +278,13 @@ def test_daily_activity_has_each_day_and_segments_tell_the_drives(ask, sandbox, 
         told = {one["agg"]: one["value"] for one in record["signals"] if one["name"] == ODOMETER}
         truth = [e["data"]["odometer"] for e in sandbox.fleet.events(AUTOPI, day) if "odometer" in e["data"]]
         assert told["MAX"] == max(round(km / 1000) if km > 999_999 else km for km in truth)
+
+
+def test_a_range_of_nothing_is_refused(ask, fresh):
+    query = """query ($id: Int!) { dailyActivity(tokenId: $id, from: "2026-01-14T00:00:00Z", to: "2026-01-14T00:00:00Z",
+      mechanism: frequencyAnalysis) { duration } }"""
+
+    assert ask(query, AUTOPI).json()["errors"][0]["message"] == "from and to times cannot be equal"
 
 
 def test_a_range_over_32_days_is_refused(ask, fresh):

@@ -118,3 +118,30 @@ def test_any_status_comes_apart_into_as_many_events_that_can_all_be_read(values)
     reading = read_answer("4711", Endpoint.RAW, answer)
     assert len(reading.events) == reading.signals == len(values)
     assert flatten("4711", reading.events).quarantined == []
+
+
+def test_a_list_of_signals_gives_each_with_the_value_of_its_kind():
+    signals = [
+        {"name": "speed", "timestamp": "2026-01-05T10:00:00.25Z", "valueNumber": 4.50, "valueString": None},
+        {"name": "oilLevel", "timestamp": "2026-01-05T10:00:01Z", "valueNumber": None, "valueString": "LOW"},
+        {"name": "currentLocationCoordinates", "timestamp": "2026-01-05T10:00:02Z", "valueLocation": {"latitude": 1}},
+        {"name": "fuel", "timestamp": "2026-01-05T10:00:02Z"},
+    ]
+    reading = read_answer("1", Endpoint.SIGNALS, orjson.dumps({"lastSeen": None, "signals": signals}))
+    data = [orjson.loads(event.payload)["data"] for event in reading.events]
+    assert [(name, one["value"]) for each in data for name, one in each.items()] == [
+        ("speed", 4.5),
+        ("oilLevel", "LOW"),
+        ("currentLocationCoordinates", {"latitude": 1}),
+    ]
+    assert reading.signals == 3
+
+
+def test_a_position_that_is_shown_as_a_number_is_none():
+    signal = {"name": "currentLocationCoordinates", "timestamp": "2026-01-05T10:00:02Z", "valueNumber": 0}
+    assert read_answer("1", Endpoint.SIGNALS, orjson.dumps({"signals": [signal]})).events == ()
+
+
+@pytest.mark.parametrize("payload", [b"{}", b'{"signals":[{"name":1}]}', b'{"signals":7}'])
+def test_what_is_no_list_of_signals_shows_nothing(payload):
+    assert read_answer("1", Endpoint.SIGNALS, payload).signals == 0
