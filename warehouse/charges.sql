@@ -47,7 +47,7 @@ words AS (
         vehicle_id,
         timestamp,
         CASE WHEN is_on THEN timestamp END AS flagged_from,
-        CASE WHEN is_on THEN if(next_at - timestamp <= INTERVAL 4 HOUR, next_at, timestamp) END AS flagged_to,
+        CASE WHEN is_on THEN if(seconds_between(timestamp, next_at) <= 14400, next_at, timestamp) END AS flagged_to,
         CASE WHEN is_next_off AND flagged_to = next_at THEN next_at END AS off_at
     FROM flags
     UNION ALL BY NAME
@@ -110,7 +110,7 @@ with_rises AS (
         *,
         CASE
             WHEN next_level.soc > level.soc
-                AND next_level.since - level.since <= INTERVAL 1 DAY
+                AND seconds_between(level.since, next_level.since) <= 86400
                 AND coalesce(next_level.km - level.km <= 0.5, true)
                 THEN next_level.since
         END AS rises_to
@@ -137,7 +137,7 @@ numbered AS (
         *,
         minute * 60 <= epoch(charged_until) AS is_inside,
         count_if(
-            charge_from IS NOT NULL AND coalesce(charge_from - charged_before > INTERVAL 2 HOUR, true)
+            charge_from IS NOT NULL AND coalesce(seconds_between(charged_before, charge_from) > 7200, true)
         ) OVER (PARTITION BY vehicle_id ORDER BY minute ROWS UNBOUNDED PRECEDING) AS number
     FROM in_order
 ),
@@ -179,9 +179,9 @@ SELECT
     end_soc,
     end_soc - start_soc AS added_percent,
     coalesce(energy_kwh, added_percent / 100 * capacity_kwh) AS energy_kwh,
-    epoch(ended_at - started_at) AS duration_s,
+    seconds_between(started_at, ended_at) AS duration_s,
     CASE
-        WHEN known_until - ended_at < INTERVAL 2 HOUR THEN 'ongoing'
+        WHEN seconds_between(ended_at, known_until) < 7200 THEN 'ongoing'
         WHEN off_at = ended_at THEN 'flag'
         ELSE 'level'
     END AS ended_by,

@@ -26,7 +26,7 @@ CREATE VIEW error_episodes AS
 WITH reported AS (
     SELECT
         *,
-        coalesce(timestamp - lag(timestamp) OVER of_its_kind > INTERVAL 24 HOUR, true) AS starts
+        coalesce(seconds_between(lag(timestamp) OVER of_its_kind, timestamp) > 86400, true) AS starts
     FROM errors
     WINDOW of_its_kind AS (PARTITION BY vehicle_id, source, type, error_code, error_type ORDER BY timestamp)
 ),
@@ -132,7 +132,7 @@ SELECT
     END AS values_meanwhile,
     values_meanwhile > 0 AS data_arrived,
     errors / (errors + values_meanwhile) AS failure_rate,
-    coalesce(last_event_at - ended_at < INTERVAL 24 HOUR, true) AS is_open,
+    coalesce(seconds_between(ended_at, last_event_at) < 86400, true) AS is_open,
     resolution,
     description
 FROM bounds

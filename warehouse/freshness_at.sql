@@ -40,7 +40,7 @@ WITH moments AS (
 silences AS (
     SELECT
         *,
-        timestamp - lag(timestamp) OVER (PARTITION BY vehicle_id ORDER BY timestamp) AS silence
+        seconds_between(lag(timestamp) OVER (PARTITION BY vehicle_id ORDER BY timestamp), timestamp) AS silence_s
     FROM moments
 ),
 days AS (
@@ -50,8 +50,8 @@ days AS (
         max(timestamp) AS last_event_at,
         max(timestamp) FILTER (has_odometer) AS last_odometer_at,
         max(timestamp) FILTER (has_position) AS last_position_at,
-        epoch(max(silence)) AS longest_s,
-        list(epoch(received_at - timestamp)) FILTER (received_at IS NOT NULL) AS lags
+        max(silence_s) AS longest_s,
+        list(seconds_between(timestamp, received_at)) FILTER (received_at IS NOT NULL) AS lags
     FROM silences
     GROUP BY ALL
 ),
@@ -72,7 +72,7 @@ SELECT
     last_event_at,
     last_odometer_at,
     last_position_at,
-    epoch(instant - last_event_at) AS silent_s,
+    seconds_between(last_event_at, instant) AS silent_s,
     usual_silence_s,
     long_silence_s,
     silent_s > long_silence_s AS is_overdue,

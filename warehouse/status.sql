@@ -46,7 +46,7 @@ SELECT
     vehicles.last_event AS last_at,
     driven.last_km AS odometer_km,
     driven.last_at AS odometer_at,
-    epoch(now() - vehicles.last_event)::BIGINT AS age_seconds,
+    seconds_between(vehicles.last_event, now())::BIGINT AS age_seconds,
     coalesce(days.unread, []) AS unread,
     vehicles.shared_now,
     coalesce(days.asked_days, 0) AS asked_days,

@@ -56,7 +56,7 @@ readings AS (
         lag(timestamp) OVER in_cycle AS step_since,
         CASE
             WHEN lead(odometer_km) OVER in_cycle - odometer_km >= 0.1
-                AND lead(timestamp) OVER in_cycle - timestamp <= INTERVAL 4 HOUR
+                AND seconds_between(timestamp, lead(timestamp) OVER in_cycle) <= 14400
                 THEN lead(timestamp) OVER in_cycle
         END AS rises_to
     FROM odometer
@@ -104,7 +104,7 @@ words AS (
         vehicle_id,
         timestamp,
         CASE WHEN is_on THEN timestamp END AS drive_from,
-        CASE WHEN is_on THEN if(next_at - timestamp <= INTERVAL 1 HOUR, next_at, timestamp) END AS drive_to,
+        CASE WHEN is_on THEN if(seconds_between(timestamp, next_at) <= 3600, next_at, timestamp) END AS drive_to,
         CASE WHEN is_on THEN 1 END AS evidence,
         CASE WHEN is_next_off AND drive_to = next_at THEN next_at END AS off_at
     FROM ignition
@@ -156,7 +156,9 @@ numbered AS (
     SELECT
         *,
         minute * 60 <= epoch(driven_until) AS is_inside,
-        count_if(drive_from IS NOT NULL AND coalesce(drive_from - driven_before > to_seconds(gap_s), true)) OVER (
+        count_if(
+            drive_from IS NOT NULL AND coalesce(seconds_between(driven_before, drive_from) > gap_s, true)
+        ) OVER (
             PARTITION BY vehicle_id ORDER BY minute ROWS UNBOUNDED PRECEDING
         ) AS number
     FROM in_order
@@ -196,9 +198,9 @@ complete_until AS (
 measured_drives AS (
     SELECT
         *,
-        epoch(ended_at - started_at) AS duration_s,
+        seconds_between(started_at, ended_at) AS duration_s,
         km_inside
-            - if(started_at - km_since > INTERVAL 20 MINUTE, km_before, 0)
+            - if(seconds_between(km_since, started_at) > 1200, km_before, 0)
             + if(km_after_epoch - epoch(ended_at) <= 1200, km_after, 0) AS odometer_km,
         mean_speed * duration_s / 3600 AS speed_km,
         greatest(max(last_at) OVER (PARTITION BY vehicle_id), complete_at) AS known_until,
@@ -220,9 +222,9 @@ SELECT
     max_speed AS max_speed_kmh,
     distance_km / duration_s * 3600 AS mean_speed_kmh,
     CASE
-        WHEN known_until - ended_at < to_seconds(gap_s) THEN 'ongoing'
+        WHEN seconds_between(ended_at, known_until) < gap_s THEN 'ongoing'
         WHEN off_at = ended_at THEN 'ignition'
-        WHEN heard_at - ended_at <= if(poorest_evidence = 3, INTERVAL 4 HOUR, to_seconds(gap_s)) THEN 'standstill'
+        WHEN seconds_between(ended_at, heard_at) <= if(poorest_evidence = 3, 14400, gap_s) THEN 'standstill'
         ELSE 'silence'
     END AS ended_by,
     ['ignition', 'speed', 'odometer'][evidence] AS found_by,

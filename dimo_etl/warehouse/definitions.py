@@ -25,6 +25,7 @@ from dimo_etl.schema import SIGNALS
 SQL_FOLDER = Path(dimo_etl.__file__).parents[1] / "warehouse"
 # Each file may use those before it.
 ORDER = (
+    "seconds_between",
     "plausible_step",
     "metres",
     "signals",

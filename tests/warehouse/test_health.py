@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from dimo_etl.warehouse import Warehouse
-from tests.warehouse.lake import at
+from tests.warehouse.lake import ZONES, at
 
 EIGHT = at("2026-01-05T08:00")
 
@@ -32,6 +32,15 @@ def test_an_episode_lasts_until_a_day_passes_without_the_same_error(lake):
         ("502", False, EIGHT.timestamp(), 2, "RETRY_LATER"),
         ("502", True, EIGHT.timestamp() + 2 * 86_400 + 1, 1, "RETRY_LATER"),
     ]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_day_without_an_error_is_24_hours_in_any_session(lake, zone):
+    # 23 h 30 min apart, over the night in which clocks in Berlin are put forward; by the clock a day and 30 minutes.
+    report(lake, at("2026-03-28T12:00"))
+    report(lake, at("2026-03-29T11:30"))
+    lake.write()
+    assert lake.query("SELECT errors FROM error_episodes", zone) == [(2,)]
 
 
 def test_an_episode_says_whether_data_of_its_kind_still_came_from_the_same_source(lake):
