@@ -25,7 +25,7 @@ def daily_job() -> dg.UnresolvedAssetJobDefinition:
         JOB,
         selection=dg.AssetSelection.all() - dg.AssetSelection.assets(SNAPSHOTS),
         description="Bring days of history of every vehicle into the warehouse, and publish the views.",
-        # A stuck run must not hold its place for ever; a week of a large fleet takes minutes.
+        # A stuck run must not hold its place for ever; two weeks of a large fleet take an hour and a half.
         run_tags={"dagster/max_runtime": "7200"},
     )
 

@@ -10,9 +10,11 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-# A batch is one run. A week lets one request cover a vehicle that says little, keeps a failed run cheap to repeat,
-# and shows progress in a long backfill every few seconds.
-DAYS_A_BATCH = 7
+# A batch is one run. Measured, a year of two vehicles that say little from the UI, on two cores: 300 s and 332 requests
+# in runs of 7 days, 90 s and 117 requests in runs of 28, since a run takes some seconds to start and one request covers
+# days next to each other. Against that stands that a run must end within its two hours: at 8 requests a second and 3 a
+# vehicle-day, 14 days of 1,000 vehicles take 90 minutes.
+DAYS_A_BATCH = 14
 
 
 def daily(start: date) -> dg.DailyPartitionsDefinition:
@@ -21,7 +23,7 @@ def daily(start: date) -> dg.DailyPartitionsDefinition:
 
 
 def batches() -> dg.BackfillPolicy:
-    """The one backfill policy of all daily assets: runs of a week."""
+    """The one backfill policy of all daily assets: runs of two weeks."""
     return dg.BackfillPolicy.multi_run(max_partitions_per_run=DAYS_A_BATCH)
 
 

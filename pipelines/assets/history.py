@@ -1,7 +1,7 @@
 """The daily assets `raw_history` and `signals`: a day of every vehicle as received, and flattened.
 
 They are one step, so that each day goes from the service to its Parquet file before the next failure can stop it:
-in a batch of seven days of which one fails, six are there to query, and only the one is left to do.
+in a batch of 14 days of which one fails, 13 are there to query, and only the one is left to do.
 """
 
 import threading

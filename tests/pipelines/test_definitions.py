@@ -88,10 +88,10 @@ def test_the_daily_assets_are_partitioned_by_utc_day_from_the_first_day_to_yeste
         assert days.get_last_partition_key() in {before, yesterday()}
 
 
-def test_a_backfill_runs_a_week_at_a_time(defs: dg.Definitions) -> None:
+def test_a_backfill_runs_two_weeks_at_a_time(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     for name in ("raw_history", "signals"):
-        assert graph.get(dg.AssetKey(name)).backfill_policy == dg.BackfillPolicy.multi_run(7)
+        assert graph.get(dg.AssetKey(name)).backfill_policy == dg.BackfillPolicy.multi_run(14)
 
 
 def test_the_checks_there_are_and_which_of_them_block(defs: dg.Definitions) -> None:

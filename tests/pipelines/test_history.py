@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from dimo_etl.config import Settings
+from dimo_etl.errors import AuthError
+from dimo_etl.history.fetch import VehicleDay
+from dimo_etl.model import days_between
 from dimo_etl.warehouse import Warehouse
+from pipelines.resources import Dimo
 from tests.pipelines.conftest import HONDA, LEXUS, Household
 
 MONDAY, TUESDAY, WEDNESDAY = date(2025, 6, 9), date(2025, 6, 10), date(2025, 6, 11)
@@ -155,3 +161,80 @@ def test_refused_credentials_fail_the_run_in_one_sentence(household: Household) 
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert [failure.user_failure_data.description for failure in failures] == [str(household.dimo.error)]
     assert household.materialized("raw_history") == set()
+
+
+FORTNIGHT = (date(2025, 6, 2), date(2025, 6, 15))
+TALKATIVE = 4711
+
+
+def happens_half_way(household: Household, what: Callable[[], None]) -> list[str]:
+    """Let something happen to the service once three days of a vehicle that says a lot are through."""
+    environ = household.environ | {"DIMO_VEHICLES": str(TALKATIVE)}
+    through: list[str] = []
+
+    def progress(done: VehicleDay) -> None:
+        through.append(done.coverage.date.isoformat())
+        if len(through) == 3:
+            what()
+
+    household.dimo = Dimo(lambda: Settings.from_environment(environ), progress=progress, interactive=True)
+    return through
+
+
+def test_a_token_that_is_refused_half_way_fails_no_batch_of_a_fortnight(household: Household) -> None:
+    faults = household.sandbox.faults
+
+    def refuse() -> None:
+        faults.expire_tokens()
+        faults.answer(401)
+
+    through = happens_half_way(household, refuse)
+    assert household.run(*FORTNIGHT, only=["raw_history", "signals"]).success
+    assert faults.pending == 0, "it did happen"
+    assert len(through) == len(household.materialized("signals")) == 14
+
+
+def test_credentials_refused_for_good_half_way_leave_the_days_before_green(household: Household) -> None:
+    faults = household.sandbox.faults
+
+    def refuse() -> None:
+        faults.expire_tokens()
+        faults.answer(401, times=1000)
+        faults.answer(401, times=1000, at="/auth")
+
+    through = happens_half_way(household, refuse)
+    assert not household.run(*FORTNIGHT, only=["raw_history", "signals"]).success
+    assert isinstance(household.dimo.error, AuthError)
+    done = household.materialized("signals")
+    assert done == household.materialized("raw_history")
+    assert set(through[:3]) <= done < {day.isoformat() for day in days_between(*FORTNIGHT)}
+    faults.clear()
+    happens_half_way(household, lambda: None)
+    assert household.run(*FORTNIGHT, only=["raw_history", "signals"]).success
+    assert len(household.materialized("signals")) == 14
+
+
+def attempts(household: Household, **environ: str) -> tuple[bool, int]:
+    """Whether a run that nobody waits for goes well, and how often it tries the days."""
+    settings = Settings.from_environment(household.environ | {"DIMO_RETRY_AFTER": "0"} | environ)
+    household.dimo = Dimo(lambda: settings)
+    result = household.run(MONDAY, only=["raw_history"])
+    starts = ("STEP_START", "STEP_RESTARTED")
+    return result.success, sum(
+        event.step_key == "history" and event.event_type_value in starts for event in result.all_events
+    )
+
+
+def test_what_may_pass_is_tried_twice_more_and_then_is_a_failure(household: Household) -> None:
+    household.sandbox.faults.answer(503, times=1000, retry_after="0")
+    assert attempts(household) == (False, 3)
+
+
+def test_what_has_passed_meanwhile_is_no_failure(household: Household) -> None:
+    household.sandbox.faults.answer(503, times=7, retry_after="0")
+    assert attempts(household, DIMO_VEHICLES=str(LEXUS)) == (True, 2)
+
+
+def test_what_will_not_pass_is_tried_once(household: Household) -> None:
+    household.sandbox.faults.answer(401, times=100, at="/auth")
+    assert attempts(household) == (False, 1)
