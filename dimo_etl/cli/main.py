@@ -19,6 +19,7 @@ from dimo_etl.cli.sql import sql
 from dimo_etl.cli.status import status
 from dimo_etl.cli.sync import sync
 from dimo_etl.cli.vehicles import vehicles
+from dimo_etl.cli.verify import verify
 from dimo_etl.cli.views import views
 from dimo_etl.errors import DimoError
 
@@ -42,6 +43,7 @@ for name, command in (
     ("status", status),
     ("vehicles", vehicles),
     ("doctor", doctor),
+    ("verify", verify),
     ("dev", dev),
     ("sandbox", sandbox),
 ):

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dimo_etl.coverage import Coverage
-from dimo_etl.lake import layout, raw
+from dimo_etl.lake import layout
 from dimo_etl.lake.store import Store
+from dimo_etl.lake.tables import reading
 from dimo_etl.schema import COVERAGE_KEY, SIGNALS
 
 
@@ -74,13 +75,21 @@ def audit_times(store: Store, day: date) -> list[str]:
     Raises:
         WarehouseError: the file is damaged.
     """
-    with _opened(store, day) as file:
-        records = () if file is None else _records(file)
     return [
         f"{day}: vehicle {record.vehicle_id} has events from {record.first_event_at} to {record.last_event_at}"
-        for record in records
+        for record in recorded(store, day)
         if {moment.date() for moment in (record.first_event_at, record.last_event_at) if moment is not None} - {day}
     ]
+
+
+def recorded(store: Store, day: date) -> tuple[Coverage, ...]:
+    """The coverage records that a day's file holds; none where there is no file.
+
+    Raises:
+        WarehouseError: the file is damaged.
+    """
+    with _opened(store, day) as file:
+        return () if file is None else _records(file)
 
 
 @contextmanager
@@ -90,11 +99,12 @@ def _opened(store: Store, day: date) -> Iterator[pq.ParquetFile | None]:
     if not store.exists(name):
         yield None
         return
-    try:
-        with store.open(name) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
-            yield file
-    except (OSError, pa.ArrowException, KeyError, TypeError, msgspec.MsgspecError) as error:
-        raise raw.damaged(store, name, error) from error
+    with (
+        reading(store, name),
+        store.open(name) as source,
+        pq.ParquetFile(source, page_checksum_verification=True) as file,
+    ):
+        yield file
 
 
 def _records(file: pq.ParquetFile) -> tuple[Coverage, ...]:

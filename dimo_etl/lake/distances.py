@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from dimo_etl.errors import WarehouseError
 from dimo_etl.lake import layout
 from dimo_etl.lake.store import Store
+from dimo_etl.lake.tables import read_table, reading, write_table
 from dimo_etl.schema import INSTANT
 
 _SCHEMA = pa.schema(
@@ -67,11 +66,7 @@ def add_said(store: Store, answers: Iterable[Said]) -> None:
         name = layout.distances_file(day)
         with store.lock("distances"):
             kept = sorted({*_read(store, name), *new}, key=_order)
-            staged = store.stage()
-            with store.explained(f"write {name} in"):
-                rows = [dataclasses.asdict(answer) for answer in kept]
-                pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), staged, compression="zstd")
-            store.publish(staged, name)
+            write_table(store, name, _SCHEMA, map(dataclasses.asdict, kept))
 
 
 def said_between(store: Store, first: datetime, last: datetime) -> list[Said]:
@@ -91,13 +86,8 @@ def said_between(store: Store, first: datetime, last: datetime) -> list[Said]:
 def _read(store: Store, name: str) -> Sequence[Said]:
     if not store.exists(name):
         return []
-    try:
-        with store.open(name) as source:
-            return [Said(**row) for row in pq.read_table(source, schema=_SCHEMA).to_pylist()]
-    except (OSError, pa.ArrowException) as error:
-        raise WarehouseError(
-            f"The file {store.root}/{name} is damaged; move it away, and the next sync asks DIMO again."
-        ) from error
+    with reading(store, name):
+        return [Said(**row) for row in read_table(store, name).to_pylist()]
 
 
 def _order(said: Said) -> tuple[str, datetime, str, date]:

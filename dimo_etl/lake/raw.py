@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dimo_etl.coverage import Coverage
-from dimo_etl.errors import WarehouseError
 from dimo_etl.lake import layout
 from dimo_etl.lake.store import Store
+from dimo_etl.lake.tables import reading
 from dimo_etl.model import Event
 from dimo_etl.schema import COVERAGE_KEY, INSTANT
 
@@ -63,7 +63,7 @@ class RawWriter:
             self._writer = pq.ParquetWriter(
                 self._staged, _SCHEMA, compression="zstd", use_dictionary=["origin"], write_page_checksum=True
             )
-        self._digest = hashlib.blake2b(digest_size=16)
+        self._digest = _new_digest()
         self._known: set[str] = set()
         self._contents: set[str] = set()
         self._rows: list[tuple[Event, str]] = []
@@ -87,8 +87,7 @@ class RawWriter:
                 self._contents.add(event.content_id)
             self._rows.append((event, origin))
             self._buffered += len(event.payload)
-            self._digest.update(b"%d:%d:" % (len(event.event_id), len(event.payload)))
-            self._digest.update(event.event_id.encode("utf-8", "surrogatepass") + event.payload)
+            _digest_event(self._digest, event)
             new += 1
             if self._buffered >= _BUFFER_BYTES:
                 self._flush()
@@ -163,12 +162,55 @@ def events_of(store: Store, unit: RawUnit) -> Iterator[tuple[str, list[Event]]]:
     Raises:
         WarehouseError: the file is damaged.
     """
-    try:
-        with store.open(unit.name) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
-            for batch in file.iter_batches(batch_size=4096):
-                yield from _by_origin(batch)
-    except (OSError, pa.ArrowException) as error:
-        raise damaged(store, unit.name, error) from error
+    return events_in(store, unit.name)
+
+
+def events_in(store: Store, name: str) -> Iterator[tuple[str, list[Event]]]:
+    """The events of a unit's file, also where its record cannot be read.
+
+    Raises:
+        WarehouseError: the file is damaged from here on.
+    """
+    with (
+        reading(store, name),
+        store.open(name) as source,
+        pq.ParquetFile(source, page_checksum_verification=True) as file,
+    ):
+        for batch in file.iter_batches(batch_size=4096):
+            yield from _by_origin(batch)
+
+
+def what_is_wrong(store: Store, name: str) -> str | None:
+    """Hold a unit's content against its own record and digest; None where it is what was written.
+
+    Raises:
+        WarehouseError: it cannot be read.
+    """
+    unit = _unit(store, name)
+    record = unit.coverage
+    if layout.raw_file(record.vehicle_id, record.date) != name:
+        return f"it holds vehicle {record.vehicle_id} of {record.date}"
+    digest = _new_digest()
+    held: Counter[str] = Counter()
+    for origin, events in events_of(store, unit):
+        held[origin] += len(events)
+        for event in events:
+            _digest_event(digest, event)
+    digest.update(msgspec.json.encode(record))
+    if digest.hexdigest() != unit.digest:
+        return "its events are not the ones that were written"
+    if held.total() != record.kept_events or held != Counter(record.by_origin):
+        return f"it holds {held.total()} events and its record says {record.kept_events}"
+    return None
+
+
+def _new_digest() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=16)
+
+
+def _digest_event(digest: hashlib.blake2b, event: Event) -> None:
+    digest.update(b"%d:%d:" % (len(event.event_id), len(event.payload)))
+    digest.update(event.event_id.encode("utf-8", "surrogatepass") + event.payload)
 
 
 def _by_origin(batch: pa.RecordBatch) -> Iterator[tuple[str, list[Event]]]:
@@ -191,17 +233,7 @@ def _by_origin(batch: pa.RecordBatch) -> Iterator[tuple[str, list[Event]]]:
 
 
 def _unit(store: Store, name: str) -> RawUnit:
-    try:
+    with reading(store, name):
         with store.open(name) as source:
             footer = pq.read_metadata(source).metadata
         return RawUnit(name, msgspec.json.decode(footer[COVERAGE_KEY], type=Coverage), footer[_DIGEST_KEY].decode())
-    except (OSError, pa.ArrowException, KeyError, TypeError, msgspec.MsgspecError) as error:
-        raise damaged(store, name, error) from error
-
-
-def damaged(store: Store, name: str, error: Exception) -> WarehouseError:
-    """The error that names a file which is not what was written."""
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return WarehouseError(
-        f"The file {store.root}/{name} is damaged ({reason}); move it away and run sync for that day again."
-    )

@@ -24,6 +24,7 @@ from dimo_etl.flatten.table import ROWS
 from dimo_etl.lake import layout, raw
 from dimo_etl.lake.flatten_unit import flatten_unit
 from dimo_etl.lake.store import Store
+from dimo_etl.lake.tables import UNREADABLE, encoded, write_table
 from dimo_etl.schema import COVERAGE_KEY, SIGNALS
 
 # Raised whenever flattening gives other rows or records for the same documents: every day is then rewritten once.
@@ -60,6 +61,16 @@ class DayWritten:
     rewritten: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DayBuilt:
+    """A day's files as its raw units give them: staged signals and quarantine, how many rows, and the records."""
+
+    signals: Path
+    quarantine: Path | None
+    rows: int
+    records: tuple[Coverage, ...]
+
+
 def write_day(store: Store, day: date) -> DayWritten | None:
     """Bring a day's Parquet file up to date with its raw units; None where nothing is held of the day.
 
@@ -83,22 +94,54 @@ def write_units(store: Store, day: date, units: list[raw.RawUnit]) -> DayWritten
         current = _current(store, day, name, inputs)
         if current is not None:
             return current
+    return _put_in_place(store, day, build_units(store, day, units))
+
+
+def rewrite_day(store: Store, day: date) -> DayWritten | None:
+    """Make a day's files anew also where they seem up to date; None where nothing is held of the day.
+
+    Raises:
+        the errors of `write_day`.
+    """
+    with store.lock(f"signals-{day}"):
+        units = raw.units_of(store, day)
+        return _put_in_place(store, day, build_units(store, day, units)) if units else None
+
+
+def _put_in_place(store: Store, day: date, built: DayBuilt) -> DayWritten:
+    if built.quarantine is None:
+        store.remove(layout.quarantine_file(day))
+    else:
+        store.publish(built.quarantine, layout.quarantine_file(day))
+    size = built.signals.stat().st_size
+    store.publish(built.signals, layout.signals_file(day))
+    return DayWritten(day, built.rows, size, built.records, rewritten=True)
+
+
+def build_units(store: Store, day: date, units: list[raw.RawUnit]) -> DayBuilt:
+    """Make a day's files from its raw units, staged and not yet in place.
+
+    Raises:
+        the errors of `write_day`.
+    """
     rows = _SortedRows(store)
     try:
         with store.explained(f"write the signals of {day} to"):
-            return _rewrite(store, day, units, inputs, rows)
+            return _build(store, units, _fingerprint(store, day, units), rows)
     finally:
         rows.close()
 
 
-def _rewrite(store: Store, day: date, units: list[raw.RawUnit], inputs: bytes, rows: _SortedRows) -> DayWritten:
+def _build(store: Store, units: list[raw.RawUnit], inputs: bytes, rows: _SortedRows) -> DayBuilt:
     records: list[Coverage] = []
     quarantine: list[dict[str, object]] = []
     for unit in units:
         found = flatten_unit(store, unit, rows)
         quarantine += found.unread
         records.append(found.record(unit.coverage))
-    _write_quarantine(store, day, quarantine)
+    unread = store.stage() if quarantine else None
+    if unread is not None:
+        unread.write_bytes(encoded(pa.Table.from_pylist(quarantine, schema=_QUARANTINE)))
     staged = store.stage()
     count = 0
     with pq.ParquetWriter(
@@ -113,9 +156,7 @@ def _rewrite(store: Store, day: date, units: list[raw.RawUnit], inputs: bytes, r
             writer.write_table(group, row_group_size=_ROW_GROUP)
             count += group.num_rows
         writer.add_key_value_metadata({COVERAGE_KEY: msgspec.json.encode(records), _INPUTS_KEY: inputs})
-    size = staged.stat().st_size
-    store.publish(staged, layout.signals_file(day))
-    return DayWritten(day, count, size, tuple(records), rewritten=True)
+    return DayBuilt(staged, unread, count, tuple(records))
 
 
 def _fingerprint(store: Store, day: date, units: list[raw.RawUnit]) -> bytes:
@@ -135,29 +176,18 @@ def _current(store: Store, day: date, name: str, inputs: bytes) -> DayWritten | 
         with store.open(name) as source:
             size = source.size()
             footer = pq.read_metadata(source)
-    except (OSError, pa.ArrowException):
+            keys = footer.metadata or {}
+            records = msgspec.json.decode(keys[COVERAGE_KEY], type=tuple[Coverage, ...])
+    except UNREADABLE:
         return None
-    keys = footer.metadata or {}
     if keys.get(_INPUTS_KEY) != inputs:
         return None
-    records = msgspec.json.decode(keys[COVERAGE_KEY], type=tuple[Coverage, ...])
     return DayWritten(day, footer.num_rows, size, records, rewritten=False)
-
-
-def _write_quarantine(store: Store, day: date, rows: list[dict[str, object]]) -> None:
-    name = layout.quarantine_file(day)
-    if not rows:
-        store.remove(name)
-        return
-    write_quarantine(store, name, rows)
 
 
 def write_quarantine(store: Store, name: str, rows: list[dict[str, object]]) -> None:
     """Replace a quarantine file: whole documents with the reason why each could not be understood."""
-    staged = store.stage()
-    with store.explained(f"write {name} in"):
-        pq.write_table(pa.Table.from_pylist(rows, schema=_QUARANTINE), staged, compression="zstd")
-    store.publish(staged, name)
+    write_table(store, name, _QUARANTINE, rows)
 
 
 @dataclass(slots=True)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from dimo_etl.errors import WarehouseError
 from dimo_etl.lake import layout
 from dimo_etl.lake.store import Store
+from dimo_etl.lake.tables import read_table, reading, write_table
 from dimo_etl.schema import INSTANT
 
 _SCHEMA = pa.schema(
@@ -61,14 +60,8 @@ def read_sightings(store: Store, vehicle_id: str, day: date) -> list[Sighting]:
     name = layout.snapshots_file(vehicle_id, day)
     if not store.exists(name):
         return []
-    try:
-        with store.open(name) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
-            rows = file.read().to_pylist()
-        return [Sighting(**row) for row in rows]
-    except (OSError, pa.ArrowException, TypeError) as error:
-        raise WarehouseError(
-            f"The file {store.root}/{name} is damaged; move it away, and the next snapshot begins a new one."
-        ) from error
+    with reading(store, name):
+        return [Sighting(**row) for row in read_table(store, name).to_pylist()]
 
 
 def add_sightings(store: Store, vehicle_id: str, day: date, seen: Sequence[Sighting]) -> None:
@@ -80,13 +73,4 @@ def add_sightings(store: Store, vehicle_id: str, day: date, seen: Sequence[Sight
     name = layout.snapshots_file(vehicle_id, day)
     with store.lock(f"snapshots-{day}"):
         rows = [dataclasses.asdict(one) for one in (*read_sightings(store, vehicle_id, day), *seen)]
-        staged = store.stage()
-        with store.explained(f"write {name} in"):
-            pq.write_table(
-                pa.Table.from_pylist(rows, schema=_SCHEMA),
-                staged,
-                compression="zstd",
-                use_dictionary=["vehicle_id", "endpoint", "payload"],
-                write_page_checksum=True,
-            )
-        store.publish(staged, name)
+        write_table(store, name, _SCHEMA, rows)

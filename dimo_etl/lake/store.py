@@ -57,6 +57,24 @@ class Store:
         """Remove a staged file that will not be published."""
         staged.unlink(missing_ok=True)
 
+    def set_aside(self, name: str) -> str:
+        """Move a file that is not what was written to where no reader looks; returns its new name."""
+        aside = f"damaged/{name}"
+        with self.explained(f"move {name} in"):
+            source, target = Path(self.root, name), Path(self.root, aside)
+            self._make_folder(target.parent)
+            source.replace(target)
+            _sync(target.parent)
+            _sync(source.parent)
+        return aside
+
+    def put_back(self, name: str) -> None:
+        """Undo `set_aside`."""
+        with self.explained(f"move {name} in"):
+            target = Path(self.root, name)
+            Path(self.root, "damaged", name).replace(target)
+            _sync(target.parent)
+
     def remove(self, name: str) -> None:
         """Remove a file; nothing happens where there is none."""
         with self.explained(f"remove {name} from"):

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from dimo_etl.errors import WarehouseError
 from dimo_etl.lake import layout
 from dimo_etl.lake.store import Store
+from dimo_etl.lake.tables import read_table, reading, write_table
 from dimo_etl.model import Vehicle
 from dimo_etl.schema import INSTANT
 
@@ -27,7 +26,8 @@ _SCHEMA = pa.schema(
         ("make", pa.string()),
         ("model", pa.string()),
         ("year", pa.int32()),
-        ("permissions", pa.list_(pa.int32())),
+        # Named as Parquet names it, so that rows that were read are written as they were.
+        ("permissions", pa.list_(pa.field("element", pa.int32()))),
         ("shared_now", pa.bool_()),
         ("first_shared", INSTANT),
         ("last_shared", INSTANT),
@@ -104,14 +104,11 @@ def known_vehicles(store: Store) -> list[KnownVehicle]:
     """
     if not store.exists(layout.VEHICLES):
         return []
-    try:
-        with store.open(layout.VEHICLES) as source:
-            rows = pq.read_table(source, schema=_SCHEMA).to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        raise WarehouseError(
-            f"The file {store.root}/{layout.VEHICLES} is damaged; move it away, and the next sync writes it anew."
-        ) from error
-    return [_known(row) for row in rows]
+    with reading(store, layout.VEHICLES):
+        rows = read_table(store, layout.VEHICLES)
+        # The file may have been written before there was more to know.
+        whole = pa.concat_tables([_SCHEMA.empty_table(), rows], promote_options="default")
+        return [_known(row) for row in whole.to_pylist()]
 
 
 def add_vehicles(store: Store, seen: Iterable[Vehicle], listing: Listing | None = None) -> list[KnownVehicle]:
@@ -135,11 +132,8 @@ def add_vehicles(store: Store, seen: Iterable[Vehicle], listing: Listing | None 
             known = {name: one.after(listing) for name, one in known.items()}
         after = [known[vehicle_id] for vehicle_id in sorted(known)]
         if after != before:
-            staged = store.stage()
             rows = [dataclasses.asdict(one.vehicle) | dataclasses.asdict(one.sharing) for one in after]
-            with store.explained(f"write {layout.VEHICLES} in"):
-                pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), staged, compression="zstd")
-            store.publish(staged, layout.VEHICLES)
+            write_table(store, layout.VEHICLES, _SCHEMA, rows)
     return after
 
 

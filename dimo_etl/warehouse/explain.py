@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dimo_etl.errors import QueryError, WarehouseError
+from dimo_etl.lake.tables import UNREADABLE
 from dimo_etl.warehouse.show import printable
 
 
@@ -32,8 +33,7 @@ def explained(root: Path) -> Iterator[None]:
         if _is_about_files(error, message, root):
             file = _named_file(message, root) or _damaged_file(root)
             raise WarehouseError(
-                f"The file {file or root} cannot be read ({told(error)}); "
-                "remove that file and sync or import its day again."
+                f"The file {file or root} cannot be read ({told(error)}); run `dimo-etl verify --repair`."
             ) from error
         raise QueryError(f"The query cannot be run: {told(error)}.") from error
 
@@ -73,9 +73,9 @@ def _damaged_file(root: Path) -> Path | None:
     ):
         for path in sorted(root.glob(pattern)):
             try:
-                with pq.ParquetFile(path) as file:
+                with pq.ParquetFile(path, page_checksum_verification=True) as file:
                     for _ in file.iter_batches():
                         pass
-            except (pa.ArrowException, OSError):
+            except UNREADABLE:
                 return path
     return None

@@ -70,7 +70,7 @@ def _database(defining: list[str]) -> bytes:
         except duckdb.Error as error:
             raise WarehouseError(
                 f"The views cannot be defined over the files in place ({str(error).splitlines()[0].rstrip('.!')}); "
-                "remove the file it names and sync or import its day again."
+                "run `dimo-etl verify --repair`."
             ) from error
         return path.read_bytes()
 

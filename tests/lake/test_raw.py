@@ -116,7 +116,7 @@ def test_a_damaged_unit_is_named_and_what_to_do_is_said(store, damage):
     fetched(store, events(50))
     path = Path(store.root, layout.raw_file("4711", DAY))
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(WarehouseError, match=r"raw/date=2026-01-05/4711\.parquet is damaged .* move it away"):
+    with pytest.raises(WarehouseError, match=r"raw/date=2026-01-05/4711\.parquet is damaged .*verify --repair"):
         find_unit(store, "4711", DAY)
 
 

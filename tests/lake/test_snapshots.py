@@ -243,5 +243,5 @@ def test_an_answer_that_comes_again_and_again_takes_hardly_any_room(store, tmp_p
 def test_a_damaged_file_is_named_with_what_to_do(store, tmp_path):
     add_sightings(store, VEHICLE, DAY, [sighting(b"{}")])
     (tmp_path / "lake" / layout.snapshots_file(VEHICLE, DAY)).write_bytes(b"PAR1 not really PAR1")
-    with pytest.raises(WarehouseError, match=r"snapshots/date=2026-01-05/4711\.parquet is damaged; move it away"):
+    with pytest.raises(WarehouseError, match=r"snapshots/date=2026-01-05/4711\.parquet is damaged .*verify --repair"):
         add_sightings(store, VEHICLE, DAY, [sighting(b"{}")])

@@ -71,5 +71,5 @@ def test_a_damaged_file_is_told_in_a_sentence(store):
     staged = store.stage()
     staged.write_bytes(b"rubbish")
     store.publish(staged, layout.VEHICLES)
-    with pytest.raises(WarehouseError, match=r"vehicles\.parquet is damaged; move it away"):
+    with pytest.raises(WarehouseError, match=r"vehicles\.parquet is damaged .*verify --repair"):
         known_vehicles(store)
