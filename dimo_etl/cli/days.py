@@ -20,7 +20,7 @@ def parse_days(first: str, last: str, *, start: date, now: datetime) -> list[dat
     Raises:
         InputError: a text is no day, or the days are reversed, not over, or before the first.
     """
-    begin, end = _day("--from", first), _day("--to", last)
+    begin, end = parse_day("--from", first), parse_day("--to", last)
     newest = now.astimezone(UTC).date() - timedelta(days=1)
     if begin > end:
         raise InputError(f"--from {begin} is after --to {end}; give the earlier day first.")
@@ -33,7 +33,12 @@ def parse_days(first: str, last: str, *, start: date, now: datetime) -> list[dat
     return days_between(begin, end)
 
 
-def _day(option: str, text: str) -> date:
+def parse_day(option: str, text: str) -> date:
+    """A day as ISO 8601 writes it.
+
+    Raises:
+        InputError: the text is no day; the message names the option.
+    """
     try:
         return date.fromisoformat(text)
     except ValueError:

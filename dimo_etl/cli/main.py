@@ -13,6 +13,7 @@ from dimo_etl.cli.distances import distances
 from dimo_etl.cli.doctor import doctor
 from dimo_etl.cli.exporting import export
 from dimo_etl.cli.importing import import_files
+from dimo_etl.cli.report import report
 from dimo_etl.cli.sandbox import sandbox
 from dimo_etl.cli.snapshot import snapshot
 from dimo_etl.cli.sql import sql
@@ -40,6 +41,7 @@ for name, command in (
     ("import", import_files),
     ("sql", sql),
     ("views", views),
+    ("report", report),
     ("status", status),
     ("vehicles", vehicles),
     ("doctor", doctor),

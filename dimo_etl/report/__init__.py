@@ -1,0 +1,1 @@
+"""The report: what the warehouse answers, drawn on one page that needs nothing but itself."""
