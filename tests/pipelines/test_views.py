@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 import dagster as dg
+import pytest
 
 from dimo_etl.warehouse import Warehouse
-from pipelines.assets.views import VIEWS
+from pipelines.assets.views import VIEWS, answers
 from tests.pipelines.conftest import HONDA, LEXUS, Household
 
 DAY = date(2025, 6, 9)
@@ -44,17 +45,24 @@ def test_vehicles_are_remembered_with_what_identity_tells(household: Household) 
     assert found == [(LEXUS, "Lexus"), (HONDA, "Honda")]
 
 
-def test_the_columns_of_a_view_have_their_types(household: Household) -> None:
+@pytest.mark.parametrize(
+    ("name", "types"),
+    [
+        ("odometer", {"vehicle_id": "varchar", "odometer_km": "double", "is_valid": "boolean"}),
+        ("distance_daily_in", {"date": "date", "distance_km": "double"}),  # a table macro
+    ],
+)
+def test_the_columns_of_a_view_have_their_types_and_the_text_of_its_header(
+    household: Household, name: str, types: dict[str, str]
+) -> None:
     household.run(DAY)
-    record = household.instance.get_latest_materialization_event(dg.AssetKey("odometer"))
+    record = household.instance.get_latest_materialization_event(dg.AssetKey(name))
     columns = record.asset_materialization.metadata["dagster/column_schema"].schema.columns
-    assert {"vehicle_id": "varchar", "odometer_km": "double", "is_valid": "boolean"}.items() <= {
-        (column.name, column.type) for column in columns
-    }
-
-
-def test_the_columns_of_a_view_tell_what_they_are_computed_from(household: Household) -> None:
-    household.run(DAY)
-    record = household.instance.get_latest_materialization_event(dg.AssetKey("odometer_daily"))
-    lineage = record.asset_materialization.metadata["dagster/column_lineage"].column_lineage.deps_by_column
-    assert lineage["first_km"] == [dg.TableColumnDep(dg.AssetKey("odometer"), "odometer_km")]
+    assert types.items() <= {(column.name, column.type) for column in columns}
+    (view,) = [view for view in VIEWS if view.name == name]
+    assert [(column.name, column.description) for column in columns] == [
+        (column.name, column.description) for column in view.columns
+    ]
+    description = answers.specs_by_key[dg.AssetKey(name)].description
+    assert view.description in description and view.example in description
+    assert all(remark in description for remark in view.remarks)
