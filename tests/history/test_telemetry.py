@@ -245,7 +245,7 @@ class Stored:
         for name in names:
             for stamp, value in self.values.get(name, {}).items():
                 if window["from"] <= stamp < window["to"] or stamp.startswith("1999"):
-                    rows.setdefault(stamp, {"timestamp": stamp} | dict.fromkeys(names))[name] = value
+                    rows.setdefault(stamp, {"timestamp": stamp} | dict.fromkeys(reversed(names)))[name] = value
         answer = {"data": {"signals": [rows[stamp] for stamp in sorted(rows)]}}
         return ok(answer | ({"errors": self.errors} if self.errors else {}))
 
