@@ -39,6 +39,7 @@ _CONTRACTS = {
     "dev": "0x45fbCD3ef7361d156e8b16F5538AE36DEdf61Da8",
     "sandbox": "0xbA5738a18d83D41847dfFbDC6101d37C69c9B0cF",
 }
+_CHAINS = {"production": 137, "dev": 80002, "sandbox": 137}
 # The licence of the local sandbox. Its key opens nothing but the sandbox, which ships with this package.
 SANDBOX_LICENCE = {
     "DIMO_CLIENT_ID": "0xd09Ad14080d4b257a819a4f579b8485Be88f086c",
@@ -78,6 +79,7 @@ class Settings:
             identity, no trailing slash.
         fetch_url, telemetry_url: bases of the GraphQL services, to which `/query` is added.
         contract: the vehicle NFT contract the token exchange is asked about.
+        chain_id: the chain it is on, as DIDs name it.
         warehouse: absolute folder.
         source: where history comes from, a name of `history.sources.SOURCES`.
         event_types: the types of CloudEvents that are brought of raw events.
@@ -114,6 +116,11 @@ class Settings:
     smtp_url: Secret | None = field(default=None, repr=False)
     mail_from: str | None = None
     mail_to: tuple[str, ...] = ()
+
+    @property
+    def chain_id(self) -> int:
+        """See the attributes."""
+        return _CHAINS[self.environment]
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:

@@ -112,7 +112,7 @@ class FetchApi:
     def __init__(self, transport: Transport, tokens: VehicleTokens, settings: Settings) -> None:
         self._calls = VehicleCalls(transport, tokens)
         self._base = settings.fetch_url
-        self._did = f"did:erc721:{80002 if settings.environment == 'dev' else 137}:{settings.contract}"
+        self._did = f"did:erc721:{settings.chain_id}:{settings.contract}"
 
     def cloud_events(self, token_id: int, types: Sequence[str], start_s: int, end_s: int) -> CloudEvents:
         """The newest events of a window, and of the second before it.

@@ -53,7 +53,7 @@ class Telemetry:
     def __init__(self, transport: Transport, tokens: VehicleTokens, settings: Settings) -> None:
         self._calls = VehicleCalls(transport, tokens)
         self._base = settings.telemetry_url
-        self._chain = 80002 if settings.environment == "dev" else 137
+        self._chain = settings.chain_id
 
     def summary(self, token_id: int) -> VehicleAnswer[Summary]:
         """What the service stores of a vehicle in all; its numbers are upper bounds of what it gives."""

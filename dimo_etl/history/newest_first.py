@@ -20,6 +20,9 @@ from dimo_etl.model import rfc3339_ms
 _DAY_S = 86_400
 _SECOND_US = 1_000_000
 _TRIES = 2
+# A service whose numbers contradict themselves is left after so many requests more than its events, and the stretches
+# that were proved, explain.
+_PATIENCE, _PATIENCE_PER_STRETCH, _EVENTS_PER_REQUEST = 100, 10, 20
 
 
 class Timed(Protocol):
@@ -74,6 +77,7 @@ class NewestFirst(Generic[E]):
 
     def __init__(self, ask: Ask[E]) -> None:
         self._ask = ask
+        self._asked = self._received = self._proved = 0
 
     def walk(self, start_s: int, end_s: int, tries: int = _TRIES) -> Iterator[Stretch[E]]:
         """Stretches that tile a span, the latest first.
@@ -106,6 +110,7 @@ class NewestFirst(Generic[E]):
         """A stretch of which the events and their number are known."""
         inside = [event for event in events if event.time_us >= start_s * _SECOND_US]
         if len(inside) == expected:
+            self._proved += 1
             yield Stretch(start_s, end_s, inside, expected)
         elif end_s - start_s == 1 and expected > len(inside) > 0:
             reason = (
@@ -139,10 +144,16 @@ class NewestFirst(Generic[E]):
             yield from self.walk(first_s, last_s, tries)
 
     def _try(self, start_s: int, end_s: int) -> Listing[E] | ServiceError:
+        if self._asked > _PATIENCE + _PATIENCE_PER_STRETCH * self._proved + self._received // _EVENTS_PER_REQUEST:
+            return ServiceError(
+                f"The numbers the service gives still contradict each other after {self._asked} requests."
+            )
+        self._asked += 1
         try:
             answer = self._ask(start_s, end_s)
         except ServiceError as error:
             return error
+        self._received += len(answer.events)
         strays = sum(not (start_s - 1) * _SECOND_US <= one.time_us < end_s * _SECOND_US for one in answer.events)
         if strays:
             return ServiceError(f"The service answered with {strays} events from outside the window asked for.")

@@ -37,7 +37,7 @@ def ask(service, transport, settings):
     api = FetchApi(transport, VehicleTokens(transport, Developer(), settings, purpose=RAW_EVENTS), settings)
 
     def ask(*answers: Reply, types=("dimo.status",)) -> CloudEvents:
-        service.answers = list(answers)
+        service.history = list(answers)
         return api.cloud_events(VEHICLE, types, START, END)
 
     return ask

@@ -157,6 +157,20 @@ def test_a_service_that_always_leaves_an_event_out_proves_no_day_and_does_not_ke
     assert len(service.asked) < 60
 
 
+def test_a_service_that_makes_numbers_up_is_left_in_the_end():
+    asked = []
+
+    def lying(start_s: int, end_s: int) -> Answer:
+        asked.append(start_s)
+        return Answer(5000, [Row((end_s - 1) * 1_000_000, f"made up {end_s}")])
+
+    found = list(NewestFirst(lying).walk(START, END))
+    assert found[-1].start_s == START
+    assert not any(one.reason is None for one in found)
+    assert "contradict each other" in found[-1].reason
+    assert len(asked) < 150
+
+
 def test_events_from_outside_the_span_are_not_taken():
     service = Service(spread(10))
 
