@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint cookbook clean
 
 demo: $(VENV)/installed
 	$(BIN)/dimo-etl demo
@@ -28,6 +28,10 @@ $(VENV)/installed-test: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable '.[test]'
 	touch $(VENV)/installed $@
+
+# The answers in warehouse/README.md, from the queries in it.
+cookbook: $(VENV)/installed-test
+	$(BIN)/python -m tests.warehouse.cookbook
 
 clean:
 	rm -rf $(VENV)
