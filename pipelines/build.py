@@ -4,6 +4,7 @@ import dagster as dg
 
 from pipelines.assets.distances import dimo_distances
 from pipelines.assets.history import history_assets
+from pipelines.assets.report import report
 from pipelines.assets.snapshots import snapshots
 from pipelines.assets.vehicles import vehicles
 from pipelines.assets.views import answers
@@ -29,7 +30,7 @@ def build_defs(dimo: Dimo | None = None) -> dg.Definitions:
     start = settings.start_date
     daily, hourly, look = daily_job(), snapshot_job(), look_job()
     return dg.Definitions(
-        assets=[vehicles, history_assets(start), dimo_distances, snapshots, answers],
+        assets=[vehicles, history_assets(start), dimo_distances, snapshots, answers, report],
         asset_checks=[
             complete,
             none_left_failed,

@@ -9,6 +9,7 @@ from datetime import date
 
 import dagster as dg
 
+from pipelines.assets.report import REPORT
 from pipelines.assets.snapshots import SNAPSHOTS
 from pipelines.standing import newest_day_is_there, none_left_failed
 
@@ -20,10 +21,10 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 
 
 def daily_job() -> dg.UnresolvedAssetJobDefinition:
-    """All assets but the snapshots: vehicles, history and views."""
+    """All assets but the snapshots and the report: vehicles, history and views."""
     return dg.define_asset_job(
         JOB,
-        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(SNAPSHOTS),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(SNAPSHOTS, REPORT),
         description="Bring days of history of every vehicle into the warehouse, and publish the views.",
         # A stuck run must not hold its place for ever; two weeks of a large fleet take an hour and a half.
         run_tags={"dagster/max_runtime": "7200"},

@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote
 
 VEHICLES = "vehicles.parquet"
 DISTANCES = "distances"
+REPORT = "report.html"
 
 
 def raw_folder(day: date) -> str:

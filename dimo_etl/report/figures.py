@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from dimo_etl.warehouse.definitions import quoted
+from dimo_etl.warehouse.definitions import quoted, views
 
 _HERE = Path(__file__).parent
+_READS = re.compile(r"\b(?:FROM|JOIN) (\w+)")
 _PLACE = re.compile(r"\$\{(\w+)\}")
 # Rows a figure may have, by what they cost in the page.
 _DISTANCE_ROWS, _ERROR_ROWS, _ODOMETER_ROWS = 20_000, 3_000, 15_000
@@ -66,9 +67,12 @@ class Figure:
 
     def query(self, scope: Scope) -> str:
         """The SQL its rows come from."""
-        text = (_HERE / "queries" / f"{self.name}.sql").read_text(encoding="utf-8")
         bindings = _bindings(self, scope)
-        return _PLACE.sub(lambda place: bindings[place[1]], text).strip()
+        return _PLACE.sub(lambda place: bindings[place[1]], self.text()).strip()
+
+    def text(self) -> str:
+        """The query as it is written, before it is about any days or vehicles."""
+        return (_HERE / "queries" / f"{self.name}.sql").read_text(encoding="utf-8")
 
     def chart(self) -> str:
         """Its Vega-Lite specification, JSON."""
@@ -110,6 +114,12 @@ FIGURES = (
         drawn=False,
     ),
 )
+
+
+def views_read() -> list[str]:
+    """The views that the figures are made from."""
+    named = {name for figure in FIGURES for name in _READS.findall(figure.text())}
+    return [view.name for view in views() if view.name in named]
 
 
 def _bindings(figure: Figure, scope: Scope) -> Mapping[str, str]:
