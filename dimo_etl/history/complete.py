@@ -1,17 +1,17 @@
 """Every event of a vehicle's days, with proof, from an endpoint that answers with a random draw.
 
-A window is proved when the service's total is exact and as many distinct documents were received. Windows that are
-not are cut and asked again, down to one millisecond; one millisecond over the cap is drawn again a bounded number of
-times. What cannot be proved is handed on with both numbers and the reason, and never stops the rest.
+A window is proved when the service's total is exact and as many distinct documents were received. Proved windows tile
+the days from their start to their end. A window that turns out to hold too much is not lost: its draw shows where to
+cut, down to one millisecond; one millisecond over the cap is drawn again a bounded number of times. What cannot be
+proved is handed on with both numbers and the reason, and never stops the rest.
 
 Nothing here knows of HTTP: `Ask` brings a draw, so the same code is tested against any distribution of events.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +19,8 @@ from datetime import date
 from dimo_etl.api.device_data import Draw
 from dimo_etl.errors import ServiceError
 from dimo_etl.events import read_event
-from dimo_etl.history import cut
+from dimo_etl.history.density import Density
+from dimo_etl.history.plan import Outlook
 from dimo_etl.history.source import Piece
 from dimo_etl.model import DAY_MS, Event, Window, day_window
 
@@ -53,13 +54,14 @@ _Asked = tuple[Window, Future["Draw | ServiceError"]]
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A draw, read: its documents by (index, id), and a fair sample of their times, in order."""
+    """A draw, read: its documents by (index, id), and the times of those with one field and with both, in order."""
 
     window: Window
     total: int
     exact: bool
     documents: dict[tuple[str, str], Event]
-    times_ms: list[int]
+    ones: list[int]
+    twos: list[int]
     undated: bool
     strays: int
 
@@ -69,19 +71,42 @@ class _Reading:
         return self.exact and len(self.documents) == self.total and not self.strays
 
 
+@dataclass(slots=True)
+class _Overfull:
+    """A draw that did not hold all of its window, and how many events the pieces inside it account for so far.
+
+    `found` is None where that cannot be told.
+    """
+
+    reading: _Reading
+    found: int | None = 0
+
+    def account(self, piece: Piece, times_ms: Sequence[int]) -> None:
+        """Add the events of a piece that lie in this window."""
+        window = self.reading.window
+        if piece.window.start_ms >= window.start_ms and piece.window.end_ms <= window.end_ms:
+            inside = piece.expected
+        elif piece.reason is None and len(times_ms) == len(piece.events):
+            inside = sum(window.start_ms <= time <= window.end_ms for time in times_ms)
+        else:
+            inside = None
+        self.found = None if self.found is None or inside is None else self.found + inside
+
+
 class CompleteHistory:
-    """The complete history of one vehicle.
+    """The complete history of consecutive days of one vehicle.
 
     Args:
         ask: brings a draw of a window.
         pool: where draws are brought side by side.
-        ahead: how many draws are asked for ahead of the one being read; bounds the memory used.
+        ahead: how many draws are asked for at once, those ahead of the one being read in the hope that it does not
+            overflow; bounds the memory used.
         refresh: ask past the service's cache from the start, as for days that were asked before.
         reach: how finely the service can be asked.
     """
 
     def __init__(
-        self, ask: Ask, pool: Executor, *, ahead: int = 4, refresh: bool = False, reach: Reach = Reach()
+        self, ask: Ask, pool: Executor, *, ahead: int = 1, refresh: bool = False, reach: Reach = Reach()
     ) -> None:
         self._ask_service = ask
         self._pool = pool
@@ -90,6 +115,10 @@ class CompleteHistory:
         self._reach = reach
         self._draws = 0
         self._proved = 0
+        self._cap = CAP
+        self._outlook = Outlook()
+        self._overfull: list[_Overfull] = []
+        self._by_day_until = -1
 
     def pieces(self, days: Sequence[date]) -> Iterator[Piece]:
         """Windows that tile the days, in order, each proved or with the reason why not.
@@ -99,53 +128,118 @@ class CompleteHistory:
                 little, and shows where the events of one that says much lie.
         """
         whole = Window(day_window(days[0]).start_ms, day_window(days[-1]).end_ms)
-        return self._resolve(whole, self._try(whole))
+        at, waiting = whole.start_ms, list[_Asked]()
+        self._by_day_until = whole.start_ms - 1
+        while at <= whole.end_ms:
+            self._ask_ahead(Window(at, whole.end_ms), waiting)
+            window, answer = waiting.pop(0)
+            piece = self._piece(window, answer.result())
+            if piece is not None:
+                at = window.end_ms + 1
+                yield piece
+                yield from self._passed(piece)
 
-    def _resolve(self, window: Window, answer: Draw | ServiceError) -> Iterator[Piece]:
-        """Tile one window, of which a first answer is in hand."""
-        one_day = _in_one_day(window)
+    def _ask_ahead(self, left: Window, waiting: list[_Asked]) -> None:
+        """Ask for the first window that is left, and for some after it where it can be foreseen how wide they are."""
+        while (gap := _first_gap(left, waiting)) is not None:
+            foreseen = bool(self._outlook) or gap.start_ms <= self._by_day_until
+            if gap.start_ms > left.start_ms and (len(waiting) >= self._ahead or not foreseen):
+                return
+            window = self._next(gap)
+            waiting.append((window, self._pool.submit(self._try, window)))
+            waiting.sort(key=lambda asked: asked[0])
+
+    def _next(self, gap: Window) -> Window:
+        """What to ask for first of a window."""
+        if gap.start_ms <= self._by_day_until:
+            gap = Window(gap.start_ms, min(gap.end_ms, _end_of_day(gap.start_ms)))
+        if not self._outlook or self._spent():
+            return gap
+        if self._reach.whole_days:
+            return self._outlook.next_days(gap, self._cap)
+        return self._outlook.next(gap, self._cap)
+
+    def _piece(self, window: Window, answer: Draw | ServiceError) -> Piece | None:
+        """What an answer makes of its window; None where it has to be asked for in parts."""
+        one_day = window.end_ms <= _end_of_day(window.start_ms)
         if isinstance(answer, ServiceError):
             if one_day:
-                yield Piece(window, (), None, 0, str(answer))
-            else:
-                yield from self._tile(_days_of(window))
-            return
+                return self._unanswered(window, answer)
+            self._by_day_until = max(self._by_day_until, window.end_ms)
+            return None
         reading = _read(answer)
         answered_short = reading.exact and reading.total <= CAP
         if reading.proved and (one_day or not reading.undated):
             self._proved += 1
-            yield Piece(window, tuple(reading.documents.values()), reading.total, len(answer.hits))
-        elif not one_day:
-            alone = answered_short or reading.strays or reading.undated
-            yield from self._tile(_days_of(window) if alone else self._parts(reading))
-        elif reading.strays:
+            return Piece(window, tuple(reading.documents.values()), reading.total, len(answer.hits))
+        if not one_day and (answered_short or reading.strays or reading.undated or self._spent()):
+            self._by_day_until = max(self._by_day_until, window.end_ms)
+            return None
+        if reading.strays:
             reason = f"the service answered with {reading.strays} events from outside the window asked for"
-            yield _unproved(reading, len(answer.hits), reason)
-        elif self._is_finest(window) or answered_short:
-            yield from self._draw_again(reading, len(answer.hits))
-        else:
-            yield from self._cut(reading)
-
-    def _cut(self, reading: _Reading) -> Iterator[Piece]:
-        """Cut a window of one day, and hold the sum of its parts against its own total."""
-        if self._draws > _PATIENCE + _PATIENCE_PER_WINDOW * self._proved:
+            return _unproved(reading, len(answer.hits), reason)
+        if one_day and self._spent() and not self._is_finest(window):
             reason = f"the totals the service gives still contradict each other after {self._draws} requests"
-            yield _unproved(reading, len(reading.documents), reason)
-            return
-        found: int | None = 0
-        for piece in self._tile(self._parts(reading)):
-            if piece.expected is None:
-                piece = _salvaged(piece, reading)
-            found = None if found is None or piece.expected is None else found + piece.expected
-            yield piece
-        if reading.exact and found is not None and found < reading.total:
-            again = self._try(reading.window, refresh=True)
-            if isinstance(again, ServiceError) or not again.exact or again.total > found:
-                reason = f"its windows hold {found} of the {reading.total} events the service says the whole has"
-                yield Piece(reading.window, (), reading.total - found, 0, reason)
+            return _unproved(reading, len(reading.documents), reason)
+        if one_day and (self._is_finest(window) or answered_short):
+            piece = self._draw_again(reading, len(answer.hits))
+            if piece is not None:
+                return piece
+        self._look_through(reading)
+        return None
 
-    def _draw_again(self, reading: _Reading, received: int) -> Iterator[Piece]:
-        """Draw a window again that cannot be cut, or whose answer was shorter than its total."""
+    def _look_through(self, reading: _Reading) -> None:
+        """Have a window asked for in parts, as its draw shows them."""
+        self._cap = max(1, len(reading.documents))
+        total = reading.total if reading.exact else None
+        self._outlook.add(Density(reading.window, reading.ones, reading.twos, total), total)
+        self._overfull.append(_Overfull(reading))
+
+    def _passed(self, piece: Piece) -> Iterator[Piece]:
+        """Hold what was counted in each window that lies behind against what its pieces account for."""
+        times = sorted(event.timestamp_us // 1000 for event in piece.events if event.timestamp_us is not None)
+        for overfull in self._overfull:
+            overfull.account(piece, times)
+        while self._overfull and self._overfull[-1].reading.window.end_ms <= piece.window.end_ms:
+            shortfall = self._shortfall(self._overfull.pop())
+            if shortfall is not None:
+                yield shortfall
+                for overfull in self._overfull:
+                    overfull.account(shortfall, ())
+        self._outlook.passed(piece.window, times)
+
+    def _shortfall(self, overfull: _Overfull) -> Piece | None:
+        """What a day's window was said to hold more than its pieces account for, if the service still says so."""
+        window, total, found = overfull.reading.window, overfull.reading.total, overfull.found
+        if (
+            not overfull.reading.exact
+            or found is None
+            or found >= total
+            or window.end_ms > _end_of_day(window.start_ms)
+        ):
+            return None
+        again = self._try(window, refresh=True)
+        if not isinstance(again, ServiceError) and again.exact and again.total <= found:
+            return None
+        reason = f"its windows hold {found} of the {total} events the service says the whole has"
+        return Piece(window, (), total - found, 0, reason)
+
+    def _unanswered(self, window: Window, error: ServiceError) -> Piece:
+        """A window that could not be asked for keeps those of its events that wider draws happened to bring."""
+        kept = {
+            key: event
+            for overfull in self._overfull
+            for key, event in overfull.reading.documents.items()
+            if event.timestamp_us is not None and window.start_ms <= event.timestamp_us // 1000 <= window.end_ms
+        }
+        return Piece(window, tuple(kept.values()), None, len(kept), str(error))
+
+    def _spent(self) -> bool:
+        """Whether more draws were spent than the windows they proved explain."""
+        return self._draws > _PATIENCE + _PATIENCE_PER_WINDOW * self._proved
+
+    def _draw_again(self, reading: _Reading, received: int) -> Piece | None:
+        """Draw a window again that cannot be cut, or whose answer was shorter than its total; None: it can be cut."""
         finest = self._is_finest(reading.window)
         documents, total, exact = dict(reading.documents), reading.total, reading.exact
         gained: deque[int] = deque(maxlen=_JUDGED_REDRAWS)
@@ -163,55 +257,21 @@ class CompleteHistory:
             total, exact = again.total, again.exact
             if exact and len(documents) == total and not again.strays:
                 self._proved += 1
-                yield Piece(reading.window, tuple(documents.values()), total, received)
-                return
+                return Piece(reading.window, tuple(documents.values()), total, received)
             gained.append(len(documents) - before)
         if not finest:
-            yield from self._cut(reading)
-            return
+            return None
         where = "the day" if self._reach.whole_days else f"the millisecond {reading.window}"
         total = total if exact else max(total, len(documents))
         count = f"{total}" if exact else f"at least {total}"
         reason = f"{count} events in {where}, more than the service gives, {len(documents)} drawn"
         if self._reach.advice is not None:
             reason = f"{reason}: {self._reach.advice}"
-        yield Piece(reading.window, tuple(documents.values()), total, received, reason)
-
-    def _tile(self, parts: Iterable[Window | _Asked]) -> Iterator[Piece]:
-        """Ask for windows side by side, and tile each in order."""
-        waiting: deque[tuple[Window, Future[Draw | ServiceError]]] = deque()
-        for part in parts:
-            waiting.append(part if isinstance(part, tuple) else (part, self._pool.submit(self._try, part)))
-            if len(waiting) > self._ahead:
-                window, answer = waiting.popleft()
-                yield from self._resolve(window, answer.result())
-        while waiting:
-            window, answer = waiting.popleft()
-            yield from self._resolve(window, answer.result())
-
-    def _parts(self, reading: _Reading) -> Iterator[Window | _Asked]:
-        """The windows to cut a reading into, in order; an unknown total is measured at the first of them."""
-        window, times = reading.window, reading.times_ms
-        cap = max(1, len(reading.documents))
-        if reading.exact:
-            yield from self._divide(window, times, reading.total, cap, known=True)
-            return
-        first = _first_part(window, times)
-        asked = self._pool.submit(self._try, first)
-        yield first, asked
-        answer = asked.result()
-        share = bisect_right(times, first.end_ms)
-        later = times[share:]
-        measured = answer.total if isinstance(answer, Draw) else 0
-        estimate = max(len(later), round(measured * len(later) / max(share, 1)))
-        yield from self._divide(Window(first.end_ms + 1, window.end_ms), later, estimate, cap, known=False)
-
-    def _divide(self, window: Window, times: Sequence[int], total: int, cap: int, *, known: bool) -> Iterator[Window]:
-        return _divide(window, times, total, cap, known=known, whole_days=self._reach.whole_days)
+        return Piece(reading.window, tuple(documents.values()), total, received, reason)
 
     def _is_finest(self, window: Window) -> bool:
-        """Whether a window cannot be cut."""
-        return window.span_ms == 1 or (self._reach.whole_days and _in_one_day(window))
+        """Whether a window of one day cannot be cut."""
+        return window.span_ms == 1 or self._reach.whole_days
 
     def _try(self, window: Window, *, refresh: bool = False) -> Draw | ServiceError:
         self._draws += 1
@@ -219,51 +279,6 @@ class CompleteHistory:
             return self._ask_service(window, refresh or self._refresh)
         except ServiceError as error:
             return error
-
-
-def _divide(
-    window: Window, times: Sequence[int], total: int, cap: int, *, known: bool, whole_days: bool
-) -> Iterator[Window]:
-    """Cut a window of about `total` events, at midnights first, then inside the days that need it and may be cut."""
-    if _in_one_day(window):
-        yield from _divide_day(window, times, total, cap, known=known)
-        return
-    fraction = min(1.0, len(times) / total) if total else 1.0
-    group: Window | None = None
-    grouped = 0.0
-    for day in _days_of(window):
-        inside = times[bisect_left(times, day.start_ms) : bisect_right(times, day.end_ms)]
-        estimate = len(inside) / fraction if fraction else 0.0
-        if group is not None and cut.fits(grouped + estimate, fraction or 1.0, cap):
-            group, grouped = Window(group.start_ms, day.end_ms), grouped + estimate
-            continue
-        if group is not None:
-            yield group
-            group = None
-        if cut.fits(estimate, fraction or 1.0, cap):
-            group, grouped = day, estimate
-        elif whole_days:
-            yield day
-        else:
-            yield from _divide_day(day, inside, round(estimate), cap, known=False)
-    if group is not None:
-        yield group
-
-
-def _divide_day(window: Window, times: Sequence[int], total: int, cap: int, *, known: bool) -> list[Window]:
-    pieces = cut.plan(total, len(times), cap, known=known)
-    if known:
-        pieces = max(2, pieces)
-    return cut.at_quantiles(window, times, pieces) if pieces > 1 and window.span_ms > 1 else [window]
-
-
-def _first_part(window: Window, times: Sequence[int]) -> Window:
-    """About the first twelfth of the events: enough to measure how many the whole has, not wasted where it is few."""
-    if _in_one_day(window):
-        return cut.at_quantiles(window, times, 12)[0]
-    edge = times[len(times) // 12] if times else window.start_ms
-    last_midnight = window.end_ms // DAY_MS * DAY_MS
-    return Window(window.start_ms, min((edge // DAY_MS + 1) * DAY_MS, last_midnight) - 1)
 
 
 def _read(draw: Draw) -> _Reading:
@@ -285,31 +300,22 @@ def _read(draw: Draw) -> _Reading:
             strays += 1
             continue
         documents[key] = event
-    times = cut.fair_sample(ones, twos, draw.total)
-    return _Reading(draw.window, draw.total, draw.exact, documents, times, undated, strays)
+    return _Reading(draw.window, draw.total, draw.exact, documents, sorted(ones), sorted(twos), undated, strays)
 
 
 def _unproved(reading: _Reading, received: int, reason: str) -> Piece:
     return Piece(reading.window, tuple(reading.documents.values()), reading.total, received, reason)
 
 
-def _salvaged(piece: Piece, parent: _Reading) -> Piece:
-    """A window that could not be asked for keeps those of its events that a wider draw happened to bring."""
-    inside = [
-        event
-        for event in parent.documents.values()
-        if event.timestamp_us is not None and piece.window.start_ms <= event.timestamp_us // 1000 <= piece.window.end_ms
-    ]
-    return Piece(piece.window, tuple(inside), None, len(inside), piece.reason)
+def _first_gap(left: Window, waiting: Sequence[_Asked]) -> Window | None:
+    """The first part of a window that is not asked for yet."""
+    start = left.start_ms
+    for window, _ in waiting:
+        if window.start_ms > start:
+            return Window(start, window.start_ms - 1)
+        start = window.end_ms + 1
+    return Window(start, left.end_ms) if start <= left.end_ms else None
 
 
-def _in_one_day(window: Window) -> bool:
-    return window.start_ms // DAY_MS == window.end_ms // DAY_MS
-
-
-def _days_of(window: Window) -> list[Window]:
-    first, last = window.start_ms // DAY_MS, window.end_ms // DAY_MS
-    return [
-        Window(max(window.start_ms, day * DAY_MS), min(window.end_ms, (day + 1) * DAY_MS - 1))
-        for day in range(first, last + 1)
-    ]
+def _end_of_day(ms: int) -> int:
+    return ms // DAY_MS * DAY_MS + DAY_MS - 1

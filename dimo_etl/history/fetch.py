@@ -97,12 +97,14 @@ class Fetcher:
             WarehouseError: the warehouse cannot be read or written.
         """
         breaker = Breaker(vehicles=len(vehicles))
+        # Asking ahead of what is not read yet is a guess; it is worth it only where requests would else wait for none.
+        ahead = -(-self._concurrency // max(1, len(vehicles)))
         with (
             ThreadPoolExecutor(self._concurrency, "dimo-request") as requests,
             ThreadPoolExecutor(self._concurrency, "dimo-vehicle") as jobs,
         ):
             started = [
-                jobs.submit(self._fetch_vehicle, vehicle, days, refresh, requests, breaker, progress)
+                jobs.submit(self._fetch_vehicle, vehicle, days, refresh, requests, ahead, breaker, progress)
                 for vehicle in vehicles
             ]
             try:
@@ -118,6 +120,7 @@ class Fetcher:
         days: Sequence[date],
         refresh: bool,
         requests: Executor,
+        ahead: int,
         breaker: Breaker,
         progress: Callable[[VehicleDay], None],
     ) -> list[VehicleDay]:
@@ -137,7 +140,7 @@ class Fetcher:
                 open_days.append(day)
                 asked_before = asked_before or unit is not None
         for run in _consecutive(open_days):
-            visit = Visit(vehicle, requests, ahead=self._concurrency, refresh=refresh or asked_before, breaker=breaker)
+            visit = Visit(vehicle, requests, ahead=ahead, refresh=refresh or asked_before, breaker=breaker)
             left = list(run)
             try:
                 for coverage in self._committed(visit, run, self._source.pieces(visit, run)):
