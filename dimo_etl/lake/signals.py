@@ -1,16 +1,16 @@
 """The signals of a day: one Parquet file, rewritten whole from that day's raw units.
 
 Promise: the rows, their proof (the coverage records in the footer) and the list of the raw units they come from are
-replaced by one rename. The same raw units give the same bytes. A file that is up to date is left alone.
+replaced by one rename. The same raw units give the same bytes. A file that is up to date is left alone; of one that
+is not, the rows of vehicles whose units did not change are taken over as they are.
 
-Rows are sorted by name, vehicle, time and event. Flattening works through bounded chunks of events; the rows of each
-name wait in memory, or on disk where a day is large, until all vehicles are through.
+Flattening works through bounded chunks of events; the rows of each name wait in memory, or on disk where a day is
+large, until all vehicles are through.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+import contextlib
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,19 +20,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dimo_etl.coverage import Coverage
-from dimo_etl.flatten.table import ROWS
 from dimo_etl.lake import layout, raw
+from dimo_etl.lake.day_file import SortedRows, merged, read_rows, write_rows
 from dimo_etl.lake.flatten_unit import flatten_unit
 from dimo_etl.lake.store import Store
 from dimo_etl.lake.tables import UNREADABLE, encoded, write_table
-from dimo_etl.schema import COVERAGE_KEY, SIGNALS
+from dimo_etl.schema import COVERAGE_KEY
 
 # Raised whenever flattening gives other rows or records for the same documents: every day is then rewritten once.
 FLATTEN_VERSION = 3
 _INPUTS_KEY = b"dimo_etl.inputs"
-_SPILL_BYTES = 32 << 20
-# The row-group size DuckDB itself writes: fine enough to skip the groups of other names.
-_ROW_GROUP = 122_880
 _QUARANTINE = pa.schema(
     [
         ("vehicle_id", pa.string()),
@@ -88,12 +85,16 @@ def write_units(store: Store, day: date, units: list[raw.RawUnit]) -> DayWritten
     Raises:
         the errors of `write_day`.
     """
-    inputs = _fingerprint(store, day, units)
+    inputs = _inputs(store, day, units)
     name = layout.signals_file(day)
-    if store.exists(name):
-        current = _current(store, day, name, inputs)
-        if current is not None:
-            return current
+    held = _held(store, name)
+    if held is not None and held.inputs == inputs:
+        return DayWritten(day, held.rows, held.size_bytes, held.coverage, rewritten=False)
+    kept = _unchanged(store, day, held, inputs) if held is not None else _Kept()
+    if kept.records:
+        # A file that turns out to be damaged is no help.
+        with contextlib.suppress(*UNREADABLE):
+            return _put_in_place(store, day, _build(store, day, units, inputs, kept))
     return _put_in_place(store, day, build_units(store, day, units))
 
 
@@ -119,155 +120,118 @@ def _put_in_place(store: Store, day: date, built: DayBuilt) -> DayWritten:
 
 
 def build_units(store: Store, day: date, units: list[raw.RawUnit]) -> DayBuilt:
-    """Make a day's files from its raw units, staged and not yet in place.
+    """Make a day's files from its raw units alone, staged and not yet in place.
 
     Raises:
         the errors of `write_day`.
     """
-    rows = _SortedRows(store)
+    with store.explained(f"write the signals of {day} to"):
+        return _build(store, day, units, _inputs(store, day, units), _Kept())
+
+
+class _Inputs(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a file is made from: the units, and of vehicles with snapshots also those of the day before."""
+
+    version: int
+    units: dict[str, str]
+    before: dict[str, str] = {}
+
+    def of(self, vehicle_id: str) -> tuple[int, str | None, str | None]:
+        """What the rows of a vehicle are made from."""
+        return self.version, self.units.get(vehicle_id), self.before.get(vehicle_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the file in place says of itself."""
+
+    inputs: _Inputs
+    rows: int
+    size_bytes: int
+    coverage: tuple[Coverage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is taken over from the files in place: records by vehicle, and what is in quarantine."""
+
+    records: dict[str, Coverage] = field(default_factory=dict)
+    quarantine: list[dict[str, object]] = field(default_factory=list)
+
+
+def _build(store: Store, day: date, units: list[raw.RawUnit], inputs: _Inputs, kept: _Kept) -> DayBuilt:
+    """Make a day's files; the rows of the vehicles that are kept come from the file in place."""
+    records: list[Coverage] = []
+    quarantine = list(kept.quarantine)
+    rows = SortedRows(store)
     try:
-        with store.explained(f"write the signals of {day} to"):
-            return _build(store, units, _fingerprint(store, day, units), rows)
+        for unit in units:
+            record = kept.records.get(unit.coverage.vehicle_id)
+            if record is None:
+                found = flatten_unit(store, unit, rows)
+                quarantine += found.unread
+                record = found.record(unit.coverage)
+            records.append(record)
+        metadata = {COVERAGE_KEY: msgspec.json.encode(records), _INPUTS_KEY: msgspec.json.encode(inputs)}
+        staged = store.stage()
+        if kept.records:
+            with store.open(layout.signals_file(day)) as source:
+                count = write_rows(staged, merged(read_rows(source, kept.records), rows.in_order()), metadata)
+        else:
+            count = write_rows(staged, rows.in_order(), metadata)
     finally:
         rows.close()
-
-
-def _build(store: Store, units: list[raw.RawUnit], inputs: bytes, rows: _SortedRows) -> DayBuilt:
-    records: list[Coverage] = []
-    quarantine: list[dict[str, object]] = []
-    for unit in units:
-        found = flatten_unit(store, unit, rows)
-        quarantine += found.unread
-        records.append(found.record(unit.coverage))
     unread = store.stage() if quarantine else None
     if unread is not None:
+        quarantine.sort(key=lambda row: str(row["vehicle_id"]))
         unread.write_bytes(encoded(pa.Table.from_pylist(quarantine, schema=_QUARANTINE)))
-    staged = store.stage()
-    count = 0
-    with pq.ParquetWriter(
-        staged,
-        SIGNALS,
-        compression="zstd",
-        use_dictionary=["vehicle_id", "name", "value_number", "value_string", "value_json", "source", "event_id"],
-        column_encoding={"timestamp": "DELTA_BINARY_PACKED", "received_at": "DELTA_BINARY_PACKED"},
-        write_page_checksum=True,
-    ) as writer:
-        for group in _row_groups(rows.in_order()):
-            writer.write_table(group, row_group_size=_ROW_GROUP)
-            count += group.num_rows
-        writer.add_key_value_metadata({COVERAGE_KEY: msgspec.json.encode(records), _INPUTS_KEY: inputs})
     return DayBuilt(staged, unread, count, tuple(records))
 
 
-def _fingerprint(store: Store, day: date, units: list[raw.RawUnit]) -> bytes:
-    """What the file is made from: the units, and of vehicles with snapshots also those of the day before."""
-    inputs = {"version": FLATTEN_VERSION, "units": {unit.coverage.vehicle_id: unit.digest for unit in units}}
+def _inputs(store: Store, day: date, units: list[raw.RawUnit]) -> _Inputs:
     before: dict[str, str] = {}
     for vehicle_id in (unit.coverage.vehicle_id for unit in units if unit.coverage.snapshot_events):
         earlier = raw.find_unit(store, vehicle_id, day - timedelta(days=1))
         if earlier is not None:
             before[vehicle_id] = earlier.digest
-    return msgspec.json.encode(inputs | ({"before": before} if before else {}))
+    return _Inputs(FLATTEN_VERSION, {unit.coverage.vehicle_id: unit.digest for unit in units}, before)
 
 
-def _current(store: Store, day: date, name: str, inputs: bytes) -> DayWritten | None:
-    """What the file in place holds, where it was made from these very inputs; a damaged file is rewritten."""
+def _held(store: Store, name: str) -> _Held | None:
+    """What the file in place says; None where there is none, or a damaged one."""
+    if not store.exists(name):
+        return None
     try:
         with store.open(name) as source:
             size = source.size()
             footer = pq.read_metadata(source)
-            keys = footer.metadata or {}
-            records = msgspec.json.decode(keys[COVERAGE_KEY], type=tuple[Coverage, ...])
+        keys = footer.metadata or {}
+        records = msgspec.json.decode(keys[COVERAGE_KEY], type=tuple[Coverage, ...])
+        return _Held(msgspec.json.decode(keys[_INPUTS_KEY], type=_Inputs), footer.num_rows, size, records)
     except UNREADABLE:
         return None
-    if keys.get(_INPUTS_KEY) != inputs:
-        return None
-    return DayWritten(day, footer.num_rows, size, records, rewritten=False)
+
+
+def _unchanged(store: Store, day: date, held: _Held, inputs: _Inputs) -> _Kept:
+    """What of the files in place is made from the same units by the same code."""
+    records = {
+        record.vehicle_id: record
+        for record in held.coverage
+        if record.vehicle_id in inputs.units and held.inputs.of(record.vehicle_id) == inputs.of(record.vehicle_id)
+    }
+    quarantine: list[dict[str, object]] = []
+    name = layout.quarantine_file(day)
+    if store.exists(name):
+        try:
+            with store.open(name) as source:
+                quarantine = [row for row in pq.read_table(source).to_pylist() if row["vehicle_id"] in records]
+        except UNREADABLE:
+            return _Kept()
+    if len(quarantine) != sum(record.quarantined_events for record in records.values()):
+        return _Kept()
+    return _Kept(records, quarantine)
 
 
 def write_quarantine(store: Store, name: str, rows: list[dict[str, object]]) -> None:
     """Replace a quarantine file: whole documents with the reason why each could not be understood."""
     write_table(store, name, _QUARANTINE, rows)
-
-
-@dataclass(slots=True)
-class _SortedRows:
-    """The rows of a day by name, kept in memory up to a bound and on disk beyond it."""
-
-    store: Store
-    _tables: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
-    _spilled: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
-    _files: list[Path] = field(default_factory=list)
-    _readers: list[pa.ipc.RecordBatchFileReader] = field(default_factory=list)
-    _unsorted: set[str] = field(default_factory=set)
-    _bytes: int = 0
-
-    def add(self, tables: dict[str, pa.Table], timed: frozenset[str], *, in_order: bool) -> None:
-        """Take the rows of the next chunk of events."""
-        for name, table in tables.items():
-            self._tables[name].append(table)
-            self._bytes += table.nbytes
-        self._unsorted |= set(tables) if not in_order else timed
-        if self._bytes > _SPILL_BYTES:
-            self._spill()
-
-    def in_order(self) -> Iterator[tuple[str, pa.Table]]:
-        """Each name with its rows, names in order, rows by vehicle, time and event."""
-        for path in self._files:
-            self._readers.append(pa.ipc.open_file(pa.OSFile(str(path))))
-        for name in sorted(self._tables.keys() | self._spilled.keys()):
-            parts = [
-                pa.Table.from_batches([self._readers[file].get_batch(batch)]) for file, batch in self._spilled[name]
-            ]
-            table = pa.concat_tables(parts + self._tables.pop(name, []))
-            if name in self._unsorted:
-                # The sort is stable: leaves of one event stay in the document's order.
-                table = table.take(
-                    pa.compute.sort_indices(
-                        table,
-                        sort_keys=[("vehicle_id", "ascending"), ("timestamp", "ascending"), ("event_id", "ascending")],
-                    )
-                )
-            yield name, table
-
-    def close(self) -> None:
-        """Remove what was spilled."""
-        self._readers.clear()
-        for path in self._files:
-            self.store.discard(path)
-
-    def _spill(self) -> None:
-        path = self.store.stage()
-        with pa.ipc.new_file(str(path), ROWS, options=pa.ipc.IpcWriteOptions(compression="lz4")) as file:
-            for batch, (name, tables) in enumerate(self._tables.items()):
-                file.write_batch(pa.concat_tables(tables).combine_chunks().to_batches()[0])
-                self._spilled[name].append((len(self._files), batch))
-        self._files.append(path)
-        self._tables.clear()
-        self._bytes = 0
-
-
-def _row_groups(named: Iterable[tuple[str, pa.Table]]) -> Iterator[pa.Table]:
-    """Row groups of one size whatever the pieces they come in, so that the same rows give the same bytes."""
-    waiting: list[pa.Table] = []
-    count = 0
-    for name, rows in named:
-        waiting.append(rows.append_column("name", pa.repeat(name, rows.num_rows)))
-        count += rows.num_rows
-        if count >= _ROW_GROUP:
-            table = pa.concat_tables(waiting)
-            whole = count - count % _ROW_GROUP
-            for start in range(0, whole, _ROW_GROUP):
-                yield _as_signals(table.slice(start, _ROW_GROUP))
-            waiting, count = [table.slice(whole)], count - whole
-    if count:
-        yield _as_signals(pa.concat_tables(waiting))
-
-
-def _as_signals(rows: pa.Table) -> pa.Table:
-    """Rows in the promised schema, the dictionaries in order of first appearance."""
-    columns = []
-    for wanted in SIGNALS:
-        column = rows.column(wanted.name).combine_chunks()
-        columns.append(column.dictionary_encode() if pa.types.is_dictionary(wanted.type) else column)
-    return pa.Table.from_arrays(columns, schema=SIGNALS)

@@ -13,7 +13,7 @@ import pytest
 from dimo_etl.coverage import Coverage
 from dimo_etl.errors import WarehouseError
 from dimo_etl.events import read_event
-from dimo_etl.lake import flatten_unit, layout, signals
+from dimo_etl.lake import day_file, flatten_unit, layout
 from dimo_etl.lake.signals import write_day
 from dimo_etl.lake.store import Store
 from dimo_etl.schema import COVERAGE_KEY, SIGNALS
@@ -117,7 +117,7 @@ def test_the_order_in_which_events_arrived_does_not_show(store, tmp_path):
 def test_a_day_that_spills_to_disk_gives_the_same_bytes_as_one_in_memory(store, tmp_path, monkeypatch, chunk, spill):
     in_memory = in_any_order(store, 3)
     monkeypatch.setattr(flatten_unit, "_CHUNK_EVENTS", chunk)
-    monkeypatch.setattr(signals, "_SPILL_BYTES", spill)
+    monkeypatch.setattr(day_file, "_SPILL_BYTES", spill)
     with Store(str(tmp_path / "spilled")) as other:
         assert in_any_order(other, 3) == in_memory
         assert [path.name for path in Path(other.root, ".tmp").rglob("*") if path.is_file()] == ["lock"]
@@ -144,6 +144,77 @@ def test_a_day_is_rewritten_when_one_of_its_units_changed(store):
     assert {(record.vehicle_id, record.kept_events) for record in again.coverage} == {("9", 4), ("10", 3)}
 
 
+def several(store, *vehicles: str) -> None:
+    for vehicle in vehicles:
+        number = int(vehicle)
+        given = mixed(150 + number) + with_times_of_their_own(20) + UNREADABLE[: number % 3]
+        fetched(store, [*given, event(90_000, **{f"only{vehicle}": number})], vehicle)
+
+
+@pytest.mark.parametrize("group", [100, 122_880])
+@pytest.mark.parametrize("later", [("7",), ("10", "25"), ("5", "9"), ("7", "8", "9", "10", "25")])
+def test_vehicles_that_come_later_give_the_same_bytes_as_all_at_once(store, tmp_path, monkeypatch, group, later):
+    monkeypatch.setattr(day_file, "_ROW_GROUP", group)
+    vehicles = ("10", "25", "3", "5", "7", "8", "9")
+    several(store, *(vehicle for vehicle in vehicles if vehicle not in later))
+    write_day(store, DAY)
+    several(store, *later)
+    written = write_day(store, DAY)
+    with Store(str(tmp_path / "other")) as other:
+        several(other, *vehicles)
+        assert write_day(other, DAY) == written
+        assert day_bytes(other) == day_bytes(store)
+        assert quarantined(other) == quarantined(store)
+
+
+def test_a_vehicle_that_changed_or_went_leaves_no_row_behind(store, tmp_path):
+    several(store, "3", "7", "9")
+    write_day(store, DAY)
+    fetched(store, events(4), "7")
+    Path(store.root, layout.raw_file("3", DAY)).unlink()
+    write_day(store, DAY)
+    with Store(str(tmp_path / "other")) as other:
+        fetched(other, events(4), "7")
+        several(other, "9")
+        write_day(other, DAY)
+        assert day_bytes(other) == day_bytes(store)
+        assert quarantined(other) == quarantined(store)
+
+
+def spoil(path: Path) -> None:
+    """Change a byte of the first page, which its checksum tells; the footer stays."""
+    whole = bytearray(path.read_bytes())
+    whole[120] ^= 1
+    path.write_bytes(whole)
+
+
+def test_the_neighbours_of_a_new_vehicle_are_not_read_again(store):
+    several(store, "3", "7")
+    write_day(store, DAY)
+    before = len(day_rows(store))
+    for vehicle in ("3", "7"):
+        spoil(Path(store.root, layout.raw_file(vehicle, DAY)))
+    fetched(store, events(4), "9")
+    assert write_day(store, DAY).rows == before + 8
+
+
+@pytest.mark.parametrize("lost", ["a page of the day", "the quarantine"])
+def test_rows_that_cannot_be_taken_over_are_made_anew(store, tmp_path, lost):
+    several(store, "5", "7")
+    write_day(store, DAY)
+    if lost == "the quarantine":
+        Path(store.root, layout.quarantine_file(DAY)).unlink()
+    else:
+        spoil(Path(store.root, layout.signals_file(DAY)))
+    several(store, "9")
+    write_day(store, DAY)
+    with Store(str(tmp_path / "other")) as other:
+        several(other, "5", "7", "9")
+        write_day(other, DAY)
+        assert day_bytes(other) == day_bytes(store)
+        assert quarantined(other) == quarantined(store)
+
+
 def test_a_damaged_day_file_is_written_anew(store):
     fetched(store, mixed(20))
     write_day(store, DAY)
@@ -158,10 +229,7 @@ def test_a_damaged_raw_unit_is_told_and_the_day_file_stays_as_it_was(store):
     write_day(store, DAY)
     before = day_bytes(store)
     fetched(store, mixed(30))
-    path = Path(store.root, layout.raw_file("4711", DAY))
-    whole = bytearray(path.read_bytes())
-    whole[120] ^= 1
-    path.write_bytes(whole)
+    spoil(Path(store.root, layout.raw_file("4711", DAY)))
     with pytest.raises(WarehouseError, match=r"4711\.parquet is damaged"):
         write_day(store, DAY)
     assert day_bytes(store) == before
@@ -246,14 +314,14 @@ def test_days_do_not_touch_each_other(store):
 
 
 def test_row_groups_have_one_size_whatever_the_pieces_the_rows_came_in(store, tmp_path, monkeypatch):
-    monkeypatch.setattr(signals, "_ROW_GROUP", 100)
+    monkeypatch.setattr(day_file, "_ROW_GROUP", 100)
     whole = in_any_order(store, 5)
     with store.open(layout.signals_file(DAY)) as file:
         footer = pq.read_metadata(file)
     sizes = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
     assert set(sizes[:-1]) == {100}
     monkeypatch.setattr(flatten_unit, "_CHUNK_EVENTS", 30)
-    monkeypatch.setattr(signals, "_SPILL_BYTES", 5_000)
+    monkeypatch.setattr(day_file, "_SPILL_BYTES", 5_000)
     with Store(str(tmp_path / "other")) as other:
         assert in_any_order(other, 5) == whole
 

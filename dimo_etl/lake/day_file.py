@@ -1,0 +1,179 @@
+"""The file of a day's signals: its rows in order, written in bounded memory, and read back name by name.
+
+Promise: rows are sorted by name, vehicle, time and event, and the same rows give the same bytes, whatever the pieces
+they came in and whether they were flattened now or taken from the file in place.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dimo_etl.flatten.table import ROWS
+from dimo_etl.lake.store import Store
+from dimo_etl.schema import SIGNALS
+
+_SPILL_BYTES = 32 << 20
+# What a row takes beside its texts: times, number, event and vehicle ids, and what marks nulls.
+_ROW_BYTES = 100
+# The row-group size DuckDB itself writes: fine enough to skip the groups of other names.
+_ROW_GROUP = 122_880
+
+Named = tuple[str, pa.Table]
+"""A name and its rows, in order."""
+
+
+def write_rows(path: Path, rows: Iterable[Named], metadata: Mapping[bytes, bytes]) -> int:
+    """Write a file of rows that come by name, names in order; returns how many there are."""
+    count = 0
+    with pq.ParquetWriter(
+        path,
+        SIGNALS,
+        compression="zstd",
+        use_dictionary=["vehicle_id", "name", "value_number", "value_string", "value_json", "source", "event_id"],
+        column_encoding={"timestamp": "DELTA_BINARY_PACKED", "received_at": "DELTA_BINARY_PACKED"},
+        write_page_checksum=True,
+    ) as writer:
+        for group in _row_groups(rows):
+            writer.write_table(group, row_group_size=_ROW_GROUP)
+            count += group.num_rows
+        writer.add_key_value_metadata(metadata)
+    return count
+
+
+def read_rows(source: pa.NativeFile, vehicles: Collection[str]) -> Iterator[Named]:
+    """The rows of some vehicles in a file that `write_rows` wrote, by name."""
+    wanted = pa.array(sorted(vehicles), pa.string())
+    with pq.ParquetFile(source, page_checksum_verification=True) as file:
+        name, parts = "", list[pa.Table]()
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group)
+            for found, rows in _runs(table, "name"):
+                if found != name and parts:
+                    yield name, pa.concat_tables(parts)
+                    parts = []
+                name = found
+                kept = rows.filter(pa.compute.is_in(rows.column("vehicle_id"), value_set=wanted))
+                if kept.num_rows:
+                    parts.append(kept.select(ROWS.names).cast(ROWS))
+        if parts:
+            yield name, pa.concat_tables(parts)
+
+
+def merged(some: Iterator[Named], others: Iterator[Named]) -> Iterator[Named]:
+    """The rows of both, which have no vehicle in common."""
+    one, other = next(some, None), next(others, None)
+    while one and other:
+        if one[0] == other[0]:
+            runs = [*_runs(one[1], "vehicle_id"), *_runs(other[1], "vehicle_id")]
+            yield one[0], pa.concat_tables([rows for _, rows in sorted(runs, key=lambda run: run[0])])
+            one, other = next(some, None), next(others, None)
+        elif one[0] < other[0]:
+            yield one
+            one = next(some, None)
+        else:
+            yield other
+            other = next(others, None)
+    for left, rest in ((one, some), (other, others)):
+        if left:
+            yield left
+            yield from rest
+
+
+def _runs(table: pa.Table, column: str) -> Iterator[Named]:
+    """The stretches of rows that have one value of a column."""
+    values = table.column(column).cast(pa.string()).combine_chunks()
+    ends = pa.compute.run_end_encode(values, run_end_type=pa.int64())
+    start = 0
+    for end, value in zip(ends.run_ends.to_pylist(), ends.values.to_pylist(), strict=True):
+        yield value, table.slice(start, end - start)
+        start = end
+
+
+@dataclass(slots=True)
+class SortedRows:
+    """The rows of a day by name, kept in memory up to a bound and on disk beyond it."""
+
+    store: Store
+    _tables: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
+    _spilled: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    _files: list[Path] = field(default_factory=list)
+    _readers: list[pa.ipc.RecordBatchFileReader] = field(default_factory=list)
+    _unsorted: set[str] = field(default_factory=set)
+    _bytes: int = 0
+
+    def add(self, tables: dict[str, pa.Table], timed: frozenset[str], *, in_order: bool) -> None:
+        """Take the rows of the next chunk of events."""
+        for name, table in tables.items():
+            self._tables[name].append(table)
+            texts = table.column("value_string").nbytes + table.column("value_json").nbytes
+            self._bytes += table.num_rows * _ROW_BYTES + texts
+        self._unsorted |= set(tables) if not in_order else timed
+        if self._bytes > _SPILL_BYTES:
+            self._spill()
+
+    def in_order(self) -> Iterator[Named]:
+        """Each name with its rows, names in order, rows by vehicle, time and event."""
+        for path in self._files:
+            self._readers.append(pa.ipc.open_file(pa.OSFile(str(path))))
+        for name in sorted(self._tables.keys() | self._spilled.keys()):
+            parts = [
+                pa.Table.from_batches([self._readers[file].get_batch(batch)]) for file, batch in self._spilled[name]
+            ]
+            table = pa.concat_tables(parts + self._tables.pop(name, []))
+            if name in self._unsorted:
+                # The sort is stable: leaves of one event stay in the document's order.
+                table = table.take(
+                    pa.compute.sort_indices(
+                        table,
+                        sort_keys=[("vehicle_id", "ascending"), ("timestamp", "ascending"), ("event_id", "ascending")],
+                    )
+                )
+            yield name, table
+
+    def close(self) -> None:
+        """Remove what was spilled."""
+        self._readers.clear()
+        for path in self._files:
+            self.store.discard(path)
+
+    def _spill(self) -> None:
+        path = self.store.stage()
+        with pa.ipc.new_file(str(path), ROWS, options=pa.ipc.IpcWriteOptions(compression="lz4")) as file:
+            for batch, (name, tables) in enumerate(self._tables.items()):
+                file.write_batch(pa.concat_tables(tables).combine_chunks().to_batches()[0])
+                self._spilled[name].append((len(self._files), batch))
+        self._files.append(path)
+        self._tables.clear()
+        self._bytes = 0
+
+
+def _row_groups(named: Iterable[Named]) -> Iterator[pa.Table]:
+    """Row groups of one size whatever the pieces they come in, so that the same rows give the same bytes."""
+    waiting: list[pa.Table] = []
+    count = 0
+    for name, rows in named:
+        waiting.append(rows.append_column("name", pa.repeat(name, rows.num_rows)))
+        count += rows.num_rows
+        if count >= _ROW_GROUP:
+            table = pa.concat_tables(waiting)
+            whole = count - count % _ROW_GROUP
+            for start in range(0, whole, _ROW_GROUP):
+                yield _as_signals(table.slice(start, _ROW_GROUP))
+            waiting, count = [table.slice(whole)], count - whole
+    if count:
+        yield _as_signals(pa.concat_tables(waiting))
+
+
+def _as_signals(rows: pa.Table) -> pa.Table:
+    """Rows in the promised schema, the dictionaries in order of first appearance."""
+    columns = []
+    for wanted in SIGNALS:
+        column = rows.column(wanted.name).combine_chunks()
+        columns.append(column.dictionary_encode() if pa.types.is_dictionary(wanted.type) else column)
+    return pa.Table.from_arrays(columns, schema=SIGNALS)
