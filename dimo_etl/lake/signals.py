@@ -27,8 +27,8 @@ from dimo_etl.lake.store import Store
 from dimo_etl.lake.tables import UNREADABLE, encoded, write_table
 from dimo_etl.schema import COVERAGE_KEY
 
-# Raised whenever flattening gives other rows or records for the same documents: every day is then rewritten once.
-FLATTEN_VERSION = 3
+# Raised whenever flattening gives other rows, records or bytes for the same documents: every day is then rewritten once.
+FLATTEN_VERSION = 4
 _INPUTS_KEY = b"dimo_etl.inputs"
 _QUARANTINE = pa.schema(
     [
