@@ -19,6 +19,7 @@
 --   Events are told by their odometer, position, speed or ignition; the Device Data API's history has none without the
 --   first two. What was measured after the instant, or before 2000, is left out.
 --   A silence is the time between two events, and counts on the UTC day that the second one is of, however long it is.
+--   Days that were not brought yet are silence too: `coverage` tells which.
 --   What only a snapshot gave has no time of receipt, and so no lag; a lag below 0 is a vehicle's clock that is ahead.
 CREATE MACRO freshness_at(instant) AS TABLE
 WITH moments AS (

@@ -5,6 +5,7 @@ Promise: they are those of every warehouse, whatever it holds, and asking for th
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from dimo_etl.warehouse.definitions import statements, views
@@ -13,6 +14,7 @@ from dimo_etl.warehouse.definitions import statements, views
 NO_LAKE = Path("/nonexistent")
 
 
+@cache
 def column_types() -> dict[str, dict[str, str]]:
     """The type of each column of each view and table macro, in the order the columns come."""
     import duckdb
