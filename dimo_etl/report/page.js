@@ -106,12 +106,14 @@
     return legend;
   };
 
-  // What there is to know of one vehicle's rows: a line of text, and the chart with the layers that have any.
+  // What there is to know of one vehicle's rows: a line of text, and the chart with the layers that
+  // have any; null where nothing can be drawn.
   const ofOne = {
     odometer: (rows, chart) => {
       const valid = within(rows).filter((row) => row.reason === null);
       const layer = chart.layer.filter((_, n) => (n < 2 ? valid.length : valid.length < rows.length));
-      return [valid.length ? `${tenth.format(valid[0].km)} → ${tenth.format(valid.at(-1).km)} km` : "no valid reading", { ...chart, layer }];
+      const text = valid.length ? `${tenth.format(valid[0].km)} → ${tenth.format(valid.at(-1).km)} km` : "no valid reading";
+      return [text, rows.some((row) => row.shown_km !== null) ? { ...chart, layer } : null];
     },
     trips: (rows, chart) => {
       along(rows);
@@ -126,9 +128,11 @@
       const own = rows.filter((row) => row.vehicle === vehicle);
       const [text, chart] = ofOne[figure.name](own, figure.chart);
       const cell = element("div", undefined, "cell");
-      const drawing = element("div", undefined, "chart");
-      cell.append(element("h3", [vehicle, cars.get(vehicle)].filter(Boolean).join(" · ")), element("p", text), drawing);
+      cell.append(element("h3", [vehicle, cars.get(vehicle)].filter(Boolean).join(" · ")), element("p", text));
       place.append(cell);
+      if (!chart) continue;
+      const drawing = element("div", undefined, "chart");
+      cell.append(drawing);
       await draw(drawing, chart, own);
     }
   };

@@ -40,6 +40,9 @@ def fleet(tmp_path_factory):
     lake.odometer(HOSTILE, [500, 520], start=at("2026-01-07T10:00"))
     for name in ("make", "model"):
         lake.add(HOSTILE, at("2026-01-07T10:00"), name, HOSTILE)
+    lake.add("3", at("2026-01-06T09:00"), "odometer", "far")
+    for day in ("2026-01-05", "2026-01-06", "2026-01-07"):
+        lake.cover("3", day)
     for day in ("2026-01-05", "2026-01-06"):
         lake.cover("1", day, expected_events=20, fetched_events=20, kept_events=20)
     lake.cover(

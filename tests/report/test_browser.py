@@ -37,11 +37,12 @@ def test_the_marks_are_those_of_the_data(opened):
     def marks(figure, role):
         return opened.find_elements(By.CSS_SELECTOR, f"#{figure} svg g.{role} > path")
 
-    assert len(marks("coverage", "mark-rect")) == 2 + 2  # of each vehicle, the days it is asked about and the others
+    assert len(marks("coverage", "mark-rect")) == 2 + 2 + 1  # days next to each other in one state are one
     assert len(marks("distance", "mark-rect")) == 2 * 3  # observed and bridged, of three days
     assert len(marks("errors", "mark-rect")) == 1
-    assert texts(opened, "#odometer .legend span") == ["sentinel (1)"]
-    assert texts(opened, "#odometer .cell p")[0] == "10,000.0 → 10,068.0 km"
+    assert texts(opened, "#odometer .legend span") == ["not a number (1)", "sentinel (1)"]
+    ways = ["10,000.0 → 10,068.0 km", "no valid reading", "500.0 → 520.0 km"]
+    assert texts(opened, "#odometer .cell p") == ways
     assert texts(opened, "#trips .cell p") == ["1 trips since 2026-01-06"]
 
 

@@ -65,12 +65,12 @@ def test_the_sql_beside_a_figure_gives_the_numbers_of_the_figure(elements, wareh
 
 
 def test_the_tables_and_the_totals_say_what_the_views_say(elements):
-    assert elements.texts("h1")[0].strip() == "2 vehicles"
+    assert elements.texts("h1")[0].strip() == "3 vehicles"
     totals = {
         attributes["data-sum"]: text.strip() for _, attributes, text in elements.found if "data-sum" in attributes
     }
     assert totals["driven_km"] == "88"  # 30 + 38 of the one, 20 of the other
-    assert totals["rejected_readings"] == "1"
+    assert totals["rejected_readings"] == "2"
     assert totals["trips"] == "3"  # two of them told by the odometer alone
     assert totals["errors"] == "1"
     cells = elements.texts("td")
@@ -84,7 +84,7 @@ def test_a_rejected_reading_is_in_the_curve_with_its_reason(elements):
         for vehicle, km, reason in zip(columns["vehicle"], columns["km"], columns["reason"], strict=True)
         if reason is not None
     ]
-    assert rejected == [("1", 65_538, "sentinel")]
+    assert rejected == [("1", 65_538, "sentinel"), ("3", None, "not_a_number")]
 
 
 def test_a_hostile_text_makes_no_element_and_ends_none(elements, page):
