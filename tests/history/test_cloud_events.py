@@ -27,8 +27,11 @@ from dimo_etl.importing.download import Downloader
 from dimo_etl.lake.raw import days_held, events_of, find_unit
 from dimo_etl.lake.store import Store
 from dimo_etl.model import Vehicle
+from dimo_etl.timestamps import to_us
+from tests.flatten.rows import flattened, rows_of
 from tests.history.conftest import DAYS, NOW
 from tests.importing.https import HOST, Server, begin
+from tests.payloads import GENERATIONS, encoded
 
 FETCH = "/fetch-api"
 DAY = date(2026, 1, 5)
@@ -101,6 +104,17 @@ def test_a_payload_in_base64_is_read_and_one_that_is_no_json_is_kept_as_it_is():
 
 def test_an_event_without_a_payload_is_an_event_too():
     assert documents(given(data=None))[0]["data"] is None
+
+
+@pytest.mark.parametrize("generation", ["D", "F", "G", "H"])
+def test_a_payload_of_any_generation_makes_the_rows_it_makes_wherever_it_comes_from(generation):
+    document, expected = GENERATIONS[generation]
+    time_us = to_us(document["time"])
+    data = encoded(document["data"])
+    header = encoded({key: value for key, value in document.items() if key != "data"})
+    key = ("dimo.status", document["id"], document["source"], "did:x", document["time"])
+    [piece] = pieces(CloudEvent(key, time_us, header, data, None, None))
+    assert sorted(map(repr, rows_of(flattened(piece.events[0].payload)))) == sorted(map(repr, expected))
 
 
 def reaching(files):
