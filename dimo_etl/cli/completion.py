@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dimo_etl.warehouse import View
@@ -12,6 +12,7 @@ _WORD = re.compile(r"\w*\Z")
 _SOURCE = r"\w+(?:\([^)]*\))?(?:\s+(?:AS\s+)?\w+)?"
 _WANTS_VIEW = re.compile(rf"\b(?:FROM|JOIN|DESCRIBE|SUMMARIZE)\s+(?:{_SOURCE}\s*,\s*)*\Z", re.I)
 _IN_TEXT = re.compile(r"[^']*(?:'[^']*'[^']*)*'[^']*\Z")
+_IN_VALUE = re.compile(r"\b(\w+)\s*(?:=|<>|\bIN\s*\([^)]*)\s*'([^']*)\Z", re.I)
 _KEYWORDS = """
 SELECT FROM WHERE GROUP BY ALL ORDER DESC LIMIT JOIN LEFT USING ON AS AND OR NOT IN IS NULL BETWEEN LIKE DISTINCT
 HAVING WITH QUALIFY FILTER OVER PARTITION CASE WHEN THEN ELSE END INTERVAL DESCRIBE SUMMARIZE EXPLAIN
@@ -33,21 +34,30 @@ class Candidate:
 
 
 def typed(before: str) -> str:
-    """The word under the cursor, as far as it is typed."""
+    """The word or the text under the cursor, as far as it is typed."""
+    if _IN_TEXT.match(before):
+        return before.rpartition("'")[2]
     found = _WORD.search(before)
     return found[0] if found else ""
 
 
-def candidates(before: str, whole: str, views: Sequence[View]) -> Iterator[Candidate]:
+def candidates(
+    before: str, whole: str, views: Sequence[View], values: Mapping[str, Sequence[str]]
+) -> Iterator[Candidate]:
     """The words that begin as the one being typed, the likeliest first.
 
     Args:
         before: the query up to the cursor.
         whole: the query, also what follows the cursor: the views it names tell which columns are meant.
         views: those there are.
+        values: the texts a column may be compared with, by its name.
     """
     word = typed(before)
     if _IN_TEXT.match(before):
+        compared = _IN_VALUE.search(before)
+        for value in values.get(compared[1].lower(), ()) if compared else ():
+            if value.lower().startswith(word.lower()) and value.isprintable():
+                yield Candidate(value.replace("'", "''"), "")
         return
     head = before[: len(before) - len(word)]
     seen = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ _LEAVE = {".exit", ".quit"}
 def prompt(warehouse: Warehouse, form: Format, output: Path | None) -> None:
     """Answer queries, each ended by `;`, until `.exit` or the end of input."""
     typer.echo("End a query with ; and leave with .exit or Ctrl-D. Tab completes; `dimo-etl views` explains.", err=True)
-    for query in _queries():
+    for query in _queries(warehouse):
         try:
             answer(warehouse, query, form, output)
         except DimoError as error:
@@ -42,14 +43,14 @@ def prompt(warehouse: Warehouse, form: Format, output: Path | None) -> None:
             typer.echo("Interrupted.", err=True)
 
 
-def _queries() -> Iterator[str]:
+def _queries(warehouse: Warehouse) -> Iterator[str]:
     session: PromptSession[str] = PromptSession(
         "dimo> ",
         multiline=True,
         prompt_continuation="  ... ",
         history=_history(Path.home() / _HISTORY),
         auto_suggest=AutoSuggestFromHistory(),
-        completer=_Names(views()),
+        completer=_Names(views(), warehouse),
         key_bindings=_keys(),
         lexer=PygmentsLexer(SqlLexer),
         output=create_output(always_prefer_tty=True),
@@ -97,10 +98,23 @@ def _history(file: Path) -> History:
 
 
 class _Names(Completer):
-    def __init__(self, known: list[View]) -> None:
+    def __init__(self, known: list[View], warehouse: Warehouse) -> None:
         self._known = known
+        self._warehouse = warehouse
+
+    @cached_property
+    def _values(self) -> dict[str, list[str]]:
+        """The vehicles, and the names their newest day has: one file, however large the warehouse."""
+        queries = {
+            "vehicle_id": "SELECT vehicle_id FROM vehicles ORDER BY ALL",
+            "name": "SELECT DISTINCT name FROM signals WHERE date = (SELECT max(date) FROM coverage) ORDER BY ALL",
+        }
+        try:
+            return {column: [str(row[0]) for row in self._warehouse.execute(sql)] for column, sql in queries.items()}
+        except DimoError:
+            return {}
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002
         before = document.text_before_cursor
-        for candidate in candidates(before, document.text, self._known):
+        for candidate in candidates(before, document.text, self._known, self._values):
             yield Completion(candidate.word, start_position=-len(typed(before)), display_meta=candidate.meaning)

@@ -42,4 +42,5 @@ def report(
         page = render(warehouse, scope, now=datetime.now(UTC)).encode()
     with replaced(output) as file:
         file.write(page)
-    typer.echo(f"{output}: {len(scope.vehicles)} vehicles, {scope.first} to {scope.last}, {len(page) / 1e6:.1f} MB")
+    vehicles = "1 vehicle" if len(scope.vehicles) == 1 else f"{len(scope.vehicles):,} vehicles"
+    typer.echo(f"{output}: {vehicles}, {scope.first} to {scope.last}, {len(page) / 1e6:.1f} MB")

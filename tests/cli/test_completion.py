@@ -6,10 +6,11 @@ from dimo_etl.cli.completion import candidates
 from dimo_etl.warehouse import views
 
 VIEWS = views()
+VALUES = {"name": ["fuelPercentRemaining", "speed", "tires.frontLeft"], "vehicle_id": ["4711", "it's"]}
 
 
 def words(before, after=""):
-    return [candidate.word for candidate in candidates(before, before + after, VIEWS)]
+    return [candidate.word for candidate in candidates(before, before + after, VIEWS, VALUES)]
 
 
 def test_after_from_and_join_come_views_alone_a_macro_with_its_arguments():
@@ -35,6 +36,9 @@ def test_words_of_sql_are_offered_in_any_case():
     assert "WHERE" in words("FROM odometer whe")
 
 
-def test_nothing_is_offered_inside_a_text():
-    assert words("FROM latest WHERE name = 'sp") == []
+def test_a_text_is_completed_by_what_its_column_may_hold():
+    assert words("FROM latest WHERE name = 'sp") == ["speed"]
+    assert words("FROM latest WHERE name IN ('speed', 'tires.f") == ["tires.frontLeft"]
+    assert words("FROM latest WHERE vehicle_id = 'it") == ["it''s"]
+    assert words("FROM errors WHERE type = 'sp") == []
     assert "vehicle_id" in words("FROM latest WHERE name = 'sp' AND veh")

@@ -32,7 +32,7 @@ def fleet(tmp_path_factory):
         event = f"drive-{minute}"
         lake.add("1", moment, "isIgnitionOn", minute < 36, event_id=event)
         lake.add("1", moment, "speed", 60 if minute < 36 else 0, event_id=event)
-        lake.add("1", moment, "odometer", 10_030 + minute, event_id=event)
+        lake.add("1", moment, "odometer", 10_032 + minute, event_id=event)
         lake.add("1", moment, "latitude", 52.5 + minute / 1000, event_id=event)
         lake.add("1", moment, "longitude", 13.4 + minute / 500, event_id=event)
     error = f'[{{"type":{_json(HOSTILE)},"errorCode":502,"errorType":"UPSTREAM","description":{_json(HOSTILE)}}}]'

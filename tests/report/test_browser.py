@@ -41,7 +41,7 @@ def test_the_marks_are_those_of_the_data(opened):
     assert len(marks("distance", "mark-rect")) == 2 * 3  # observed and bridged, of three days
     assert len(marks("errors", "mark-rect")) == 1
     assert texts(opened, "#odometer .legend span") == ["not a number (1)", "sentinel (1)"]
-    ways = ["10,000.0 → 10,068.0 km", "no valid reading", "500.0 → 520.0 km"]
+    ways = ["10,000.0 → 10,070.0 km", "no valid reading", "500.0 → 520.0 km"]
     assert texts(opened, "#odometer .cell p") == ways
     assert texts(opened, "#trips .cell p") == ["1 trips since 2026-01-06"]
 
@@ -57,7 +57,7 @@ def test_choosing_a_vehicle_shows_it_alone(opened):
     Select(opened.find_element(By.ID, "vehicle")).select_by_value("1")
     WebDriverWait(opened, 30).until(lambda driver: is_drawn(driver) == "5")
     assert texts(opened, "#odometer h3") == ["1"]
-    assert texts(opened, "[data-sum=driven_km]") == ["68"]
+    assert texts(opened, "[data-sum=driven_km]") == ["70"]
     shown = [row for row in opened.find_elements(By.CSS_SELECTOR, "#fleet tbody tr") if row.is_displayed()]
     assert len(shown) == 1
     assert opened.get_log("browser") == []

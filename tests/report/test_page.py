@@ -69,12 +69,23 @@ def test_the_tables_and_the_totals_say_what_the_views_say(elements):
     totals = {
         attributes["data-sum"]: text.strip() for _, attributes, text in elements.found if "data-sum" in attributes
     }
-    assert totals["driven_km"] == "88"  # 30 + 38 of the one, 20 of the other
+    assert totals["driven_km"] == "90"  # 30 + 2 + 38 of the one, 20 of the other
     assert totals["rejected_readings"] == "2"
     assert totals["trips"] == "3"  # two of them told by the odometer alone
     assert totals["errors"] == "1"
     cells = elements.texts("td")
-    assert cells[:5] == ["1", "", "68.0", "10,068.0", "1"]
+    assert cells[:5] == ["1", "", "70.0", "10,070.0", "1"]
+
+
+def test_distances_are_told_by_day_what_was_bridged_apart(elements):
+    columns = drawn(elements)["distance"]["columns"]
+    assert list(
+        zip(columns["vehicle"], columns["day"], columns["observed_km"], columns["bridged_km"], strict=True)
+    ) == [
+        ("1", _milliseconds(date(2026, 1, 5)), 30, 0),
+        ("1", _milliseconds(date(2026, 1, 6)), 38, 2),
+        (HOSTILE, _milliseconds(date(2026, 1, 7)), 20, 0),
+    ]
 
 
 def test_a_rejected_reading_is_in_the_curve_with_its_reason(elements):
