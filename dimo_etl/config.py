@@ -85,6 +85,7 @@ class Settings:
         event_types: the types of CloudEvents that are brought of raw events.
         max_rps: requests a second over all processes of this machine; None for no limit.
         time_zone: the IANA zone whose days DIMO is asked for distances of.
+        lookback_days: how many days an unattended run asks for, the newest included, as events arrive late.
         retry_after_s: how long an unattended run waits before it tries once more what may pass by itself.
         webhook_url: where failures are posted.
         smtp_url, mail_from, mail_to: the mail server, and from and to whom failures are mailed; all three or none.
@@ -111,6 +112,7 @@ class Settings:
     concurrency: int = 4
     max_rps: float | None = None
     time_zone: str = "UTC"
+    lookback_days: int = 3
     retry_after_s: float = 60.0
     webhook_url: Secret | None = field(default=None, repr=False)
     smtp_url: Secret | None = field(default=None, repr=False)
@@ -160,8 +162,9 @@ class Settings:
             api_key=Secret(key) if key else None,
             access_token=Secret(token) if token else None,
             vehicles=_vehicles(given.get("DIMO_VEHICLES", "")),
-            concurrency=_concurrency(given.get("DIMO_CONCURRENCY", "4")),
+            concurrency=_whole("DIMO_CONCURRENCY", given.get("DIMO_CONCURRENCY", "4"), 1, 64),
             max_rps=_max_rps(given, environment, urls["DIMO_DEVICE_DATA_URL"]),
+            lookback_days=_whole("DIMO_LOOKBACK_DAYS", given.get("DIMO_LOOKBACK_DAYS", "3"), 1, 31),
             time_zone=_time_zone(given.get("DIMO_TIME_ZONE", "UTC")),
             retry_after_s=_number("DIMO_RETRY_AFTER", given.get("DIMO_RETRY_AFTER", "60"), 0, 3600),
             webhook_url=_webhook(given.get("DIMO_WEBHOOK_URL")),
@@ -254,9 +257,9 @@ def _number(name: str, text: str, low: float, high: float) -> float:
     return number
 
 
-def _concurrency(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 64):
-        raise ConfigError(f"DIMO_CONCURRENCY is {text!r}; give a whole number from 1 to 64.")
+def _whole(name: str, text: str, low: int, high: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and low <= int(text) <= high):
+        raise ConfigError(f"{name} is {text!r}; give a whole number from {low} to {high}.")
     return int(text)
 
 

@@ -62,3 +62,46 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     first_event_at: datetime | None = None
     last_event_at: datetime | None = None
     fetched_at: datetime
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """What was known of a vehicle-day for a while; a new version begins when something else is known.
+
+    Attributes:
+        known_from: when it was learned.
+        confirmed_at: when the same was learned last.
+        origin, expected_events, fetched_events, complete, reason: as in the record of that time.
+        held_events: distinct events held.
+        appeared_events: events held that were not held before.
+        vanished_events: events held before that are no longer: a proved fetch did not give them.
+        changed_events: events whose document is another under the same id.
+    """
+
+    known_from: datetime
+    confirmed_at: datetime
+    origin: str
+    expected_events: int | None
+    fetched_events: int
+    held_events: int
+    complete: bool | None
+    reason: str | None
+    appeared_events: int
+    vanished_events: int
+    changed_events: int
+
+    def says(self, other: Version) -> bool:
+        """Whether another version, learned later, says the same."""
+        if other.appeared_events or other.vanished_events or other.changed_events:
+            return False
+        return _stated(self) == _stated(other)
+
+
+def _stated(one: Version) -> tuple[object, ...]:
+    return one.origin, one.expected_events, one.fetched_events, one.held_events, one.complete, one.reason
+
+
+def with_version(known: tuple[Version, ...], new: Version) -> tuple[Version, ...]:
+    """The versions of a vehicle-day once something was learned of it, the oldest first."""
+    if known and known[-1].says(new):
+        return (*known[:-1], msgspec.structs.replace(known[-1], confirmed_at=new.confirmed_at))
+    return (*known, new)

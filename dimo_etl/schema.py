@@ -42,3 +42,5 @@ SIGNALS = pa.schema(
 # The key of a day's Parquet footer that holds the coverage records of the vehicles in the file, a JSON array
 # of `dimo_etl.coverage.Coverage` objects: rows and their proof are replaced by the same rename.
 COVERAGE_KEY = b"dimo_etl.coverage"
+# The same of what was known of them before: `dimo_etl.coverage.Version` objects, each with `vehicle_id` and `date`.
+VERSIONS_KEY = b"dimo_etl.versions"

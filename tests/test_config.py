@@ -58,6 +58,7 @@ def test_every_other_variable_is_read():
         DIMO_WAREHOUSE="/tmp/lake",
         DIMO_START_DATE="2024-02-29",
         DIMO_CONCURRENCY="16",
+        DIMO_LOOKBACK_DAYS="10",
         DIMO_MAX_RPS="0.5",
     )
     assert settings.environment == "dev"
@@ -66,7 +67,7 @@ def test_every_other_variable_is_read():
     assert (settings.api_key.reveal(), settings.access_token.reveal()) == (CANARY, "token")
     assert settings.vehicles == ("4711", "5023", "2testUserDevice000000000001")
     assert (settings.warehouse, settings.start_date) == ("/tmp/lake", date(2024, 2, 29))
-    assert (settings.concurrency, settings.max_rps) == (16, 0.5)
+    assert (settings.concurrency, settings.max_rps, settings.lookback_days) == (16, 0.5, 10)
 
 
 def test_history_comes_from_a_source_that_there_is():

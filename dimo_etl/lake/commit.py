@@ -52,7 +52,7 @@ def commit_fetch(
                 if origin != coverage.origin or not coverage.complete:
                     writer.keep(events, origin)
         record = counted(coverage, writer, fetched=writer.held[coverage.origin])
-        writer.replace(record)
+        writer.replace(record, coverage.fetched_at)
     return record
 
 
@@ -84,7 +84,7 @@ def _kept_fuller(store: Store, held: RawUnit, coverage: Coverage) -> Coverage:
         coverage, complete=False, reason=coverage.reason or why, privileges=record.privileges, windows=record.windows
     )
     kept = counted(told, writer, fetched=writer.held[coverage.origin])
-    writer.replace(kept)
+    writer.replace(kept, coverage.fetched_at)
     return kept
 
 
@@ -111,7 +111,7 @@ def commit_import(
             writer.discard()
             return held.coverage, 0
         record = counted(_merged_claim(held, claim, now), writer, fetched=None)
-        writer.replace(record)
+        writer.replace(record, now)
     return record, new
 
 
@@ -136,7 +136,7 @@ def commit_snapshot(store: Store, vehicle_id: str, day: date, signals: list[Even
         writer, _ = _added(store, held, new, FROM_SNAPSHOT)
         why = "only snapshots are held; the history of the day was not asked for"
         claim = _unasked(vehicle_id, day, FROM_SNAPSHOT, why, now)
-        writer.replace(counted(held.coverage if held is not None else claim, writer, fetched=None))
+        writer.replace(counted(held.coverage if held is not None else claim, writer, fetched=None), now)
     return len(new)
 
 
@@ -161,7 +161,7 @@ def commit_late(store: Store, vehicle_id: str, day: date, events: list[Event], n
             return False
         why = "only what arrived later is held; the day itself was not asked for"
         claim = _unasked(vehicle_id, day, FROM_LATE, why, now)
-        writer.replace(counted(held.coverage if held is not None else claim, writer, fetched=None))
+        writer.replace(counted(held.coverage if held is not None else claim, writer, fetched=None), now)
     return True
 
 

@@ -12,18 +12,18 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dimo_etl.coverage import Coverage
+from dimo_etl.coverage import Coverage, Version, with_version
 from dimo_etl.lake import layout
 from dimo_etl.lake.store import Store
 from dimo_etl.lake.tables import reading
 from dimo_etl.model import Event
-from dimo_etl.schema import COVERAGE_KEY, INSTANT
+from dimo_etl.schema import COVERAGE_KEY, INSTANT, VERSIONS_KEY
 
 # What gave an event that no source of history did when the day was asked for; any other origin is the name of a source.
 # `late` are events that a source gave with a later day, on which they were received.
@@ -43,11 +43,12 @@ _BUFFER_BYTES = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class RawUnit:
-    """What is held of a vehicle-day: its record, and a digest that changes whenever the content does."""
+    """What is held of a vehicle-day: its record, what was known before, and a digest that changes with any of it."""
 
     name: str
     coverage: Coverage
     digest: str
+    versions: tuple[Version, ...]
 
 
 class RawWriter:
@@ -64,7 +65,7 @@ class RawWriter:
                 self._staged, _SCHEMA, compression="zstd", use_dictionary=["origin"], write_page_checksum=True
             )
         self._digest = _new_digest()
-        self._known: set[str] = set()
+        self._known: dict[str, int] = {}
         self._contents: set[str] = set()
         self._rows: list[tuple[Event, str]] = []
         self._buffered = 0
@@ -82,7 +83,7 @@ class RawWriter:
             self.received += 1
             if event.event_id in self._known or (origin == FROM_FILE and event.content_id in self._contents):
                 continue
-            self._known.add(event.event_id)
+            self._known[event.event_id] = hash(event.payload)
             if event.content_id is not None:
                 self._contents.add(event.content_id)
             self._rows.append((event, origin))
@@ -99,15 +100,50 @@ class RawWriter:
         before = self.received
         self.received = before + self.add(events, origin)
 
-    def replace(self, coverage: Coverage) -> None:
-        """Publish what was collected as the unit of the vehicle-day that the record names."""
+    def replace(self, coverage: Coverage, at: datetime, *, earlier: tuple[Version, ...] = ()) -> None:
+        """Publish what was collected as the unit of the vehicle-day that the record names.
+
+        Args:
+            coverage: the record.
+            at: when it was learned.
+            earlier: what was known of the vehicle-day under another name.
+        """
         self._flush()
         record = msgspec.json.encode(coverage)
-        self._digest.update(record)
-        self._writer.add_key_value_metadata({COVERAGE_KEY: record, _DIGEST_KEY: self._digest.hexdigest().encode()})
+        versions = msgspec.json.encode(self._versions(coverage, at, earlier))
+        self._digest.update(record + versions)
+        self._writer.add_key_value_metadata(
+            {COVERAGE_KEY: record, VERSIONS_KEY: versions, _DIGEST_KEY: self._digest.hexdigest().encode()}
+        )
         with self._store.explained("write events to"):
             self._writer.close()
         self._store.publish(self._staged, layout.raw_file(coverage.vehicle_id, coverage.date))
+
+    def _versions(self, coverage: Coverage, at: datetime, earlier: tuple[Version, ...]) -> tuple[Version, ...]:
+        """What was known of the vehicle-day before, and how this differs."""
+        held = find_unit(self._store, coverage.vehicle_id, coverage.date)
+        still = vanished = changed = 0
+        for _, events in events_of(self._store, held) if held is not None else ():
+            for event in events:
+                content = self._known.get(event.event_id)
+                still += content is not None
+                vanished += content is None
+                changed += content is not None and content != hash(event.payload)
+        new = Version(
+            known_from=at,
+            confirmed_at=at,
+            origin=coverage.origin,
+            expected_events=coverage.expected_events,
+            fetched_events=coverage.fetched_events,
+            held_events=len(self._known),
+            complete=coverage.complete,
+            reason=coverage.reason,
+            appeared_events=len(self._known) - still,
+            vanished_events=vanished,
+            changed_events=changed,
+        )
+        before = (*earlier, *(held.versions if held is not None else ()))
+        return with_version(tuple(sorted(before, key=lambda version: version.known_from)), new)
 
     def discard(self) -> None:
         """Drop what was collected."""
@@ -196,7 +232,7 @@ def what_is_wrong(store: Store, name: str) -> str | None:
         held[origin] += len(events)
         for event in events:
             _digest_event(digest, event)
-    digest.update(msgspec.json.encode(record))
+    digest.update(msgspec.json.encode(record) + msgspec.json.encode(unit.versions))
     if digest.hexdigest() != unit.digest:
         return "its events are not the ones that were written"
     if held.total() != record.kept_events or held != Counter(record.by_origin):
@@ -236,4 +272,9 @@ def _unit(store: Store, name: str) -> RawUnit:
     with reading(store, name):
         with store.open(name) as source:
             footer = pq.read_metadata(source).metadata
-        return RawUnit(name, msgspec.json.decode(footer[COVERAGE_KEY], type=Coverage), footer[_DIGEST_KEY].decode())
+        return RawUnit(
+            name,
+            msgspec.json.decode(footer[COVERAGE_KEY], type=Coverage),
+            footer[_DIGEST_KEY].decode(),
+            msgspec.json.decode(footer[VERSIONS_KEY], type=tuple[Version, ...]),
+        )

@@ -25,10 +25,10 @@ from dimo_etl.lake.day_file import SortedRows, merged, read_rows, write_rows
 from dimo_etl.lake.flatten_unit import flatten_unit
 from dimo_etl.lake.store import Store
 from dimo_etl.lake.tables import UNREADABLE, encoded, write_table
-from dimo_etl.schema import COVERAGE_KEY
+from dimo_etl.schema import COVERAGE_KEY, VERSIONS_KEY
 
 # Raised whenever flattening gives other rows, records or bytes for the same documents: every day is then made anew.
-FLATTEN_VERSION = 4
+FLATTEN_VERSION = 5
 _INPUTS_KEY = b"dimo_etl.inputs"
 _QUARANTINE = pa.schema(
     [
@@ -172,7 +172,11 @@ def _build(store: Store, day: date, units: list[raw.RawUnit], inputs: _Inputs, k
                 quarantine += found.unread
                 record = found.record(unit.coverage)
             records.append(record)
-        metadata = {COVERAGE_KEY: msgspec.json.encode(records), _INPUTS_KEY: msgspec.json.encode(inputs)}
+        metadata = {
+            COVERAGE_KEY: msgspec.json.encode(records),
+            VERSIONS_KEY: _versions(units),
+            _INPUTS_KEY: msgspec.json.encode(inputs),
+        }
         staged = store.stage()
         if kept.records:
             with store.open(layout.signals_file(day)) as source:
@@ -186,6 +190,16 @@ def _build(store: Store, day: date, units: list[raw.RawUnit], inputs: _Inputs, k
         quarantine.sort(key=lambda row: str(row["vehicle_id"]))
         unread.write_bytes(encoded(pa.Table.from_pylist(quarantine, schema=_QUARANTINE)))
     return DayBuilt(staged, unread, count, tuple(records))
+
+
+def _versions(units: list[raw.RawUnit]) -> bytes:
+    return msgspec.json.encode(
+        [
+            {"vehicle_id": unit.coverage.vehicle_id, "date": unit.coverage.date} | msgspec.structs.asdict(version)
+            for unit in units
+            for version in unit.versions
+        ]
+    )
 
 
 def _inputs(store: Store, day: date, units: list[raw.RawUnit]) -> _Inputs:

@@ -102,7 +102,7 @@ def _merge(store: Store, old: RawUnit, vehicle_id: str, day: date) -> None:
         raise
     fetched = None if asked is None else writer.held[asked]
     record = msgspec.structs.replace(record, vehicle_id=vehicle_id, requests=requests)
-    writer.replace(counted(record, writer, fetched=fetched))
+    writer.replace(counted(record, writer, fetched=fetched), record.fetched_at, earlier=old.versions)
 
 
 def _proof(unit: RawUnit) -> tuple[bool, bool]:

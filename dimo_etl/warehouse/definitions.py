@@ -32,6 +32,7 @@ ORDER = (
     "quarantine",
     "coverage_records",
     "coverage",
+    "coverage_history",
     "snapshots",
     "vehicles",
     "latest",

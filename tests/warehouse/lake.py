@@ -16,7 +16,7 @@ from dimo_etl.coverage import Coverage
 from dimo_etl.lake.distances import Said, add_said
 from dimo_etl.lake.snapshots import Sighting, add_sightings
 from dimo_etl.lake.store import Store
-from dimo_etl.schema import COVERAGE_KEY, SIGNALS
+from dimo_etl.schema import COVERAGE_KEY, SIGNALS, VERSIONS_KEY
 from dimo_etl.warehouse.publish import publish
 
 ZONES = (
@@ -27,6 +27,7 @@ ZONES = (
     "Australia/Lord_Howe",
     "Pacific/Kiritimati",
 )
+VERSION = {"held_events": 0, "appeared_events": 0, "vanished_events": 0, "changed_events": 0, "confirmed_at": None}
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 
@@ -111,7 +112,9 @@ class Lake:
             rows = sorted(days[day], key=lambda row: (row["name"], row["vehicle_id"], row["timestamp"]))
             rows = [{key: value for key, value in row.items() if key != "day"} for row in rows]
             table = pa.Table.from_pylist(rows, schema=SIGNALS)
-            table = table.replace_schema_metadata({COVERAGE_KEY: msgspec.json.encode(records)})
+            known = [msgspec.structs.asdict(one) | VERSION | {"known_from": one.fetched_at} for one in records]
+            footer = {COVERAGE_KEY: msgspec.json.encode(records), VERSIONS_KEY: msgspec.json.encode(known)}
+            table = table.replace_schema_metadata(footer)
             folder = self.root / "signals" / f"date={day}"
             folder.mkdir(parents=True, exist_ok=True)
             pq.write_table(table, folder / "signals.parquet", compression="zstd", row_group_size=122_880)
