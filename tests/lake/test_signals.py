@@ -174,8 +174,8 @@ def test_a_vehicle_that_changed_or_went_leaves_no_row_behind(store, tmp_path):
     Path(store.root, layout.raw_file("3", DAY)).unlink()
     write_day(store, DAY)
     with Store(str(tmp_path / "other")) as other:
+        several(other, "7", "9")
         fetched(other, events(4), "7")
-        several(other, "9")
         write_day(other, DAY)
         assert day_bytes(other) == day_bytes(store)
         assert quarantined(other) == quarantined(store)
