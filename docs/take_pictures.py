@@ -1,0 +1,178 @@
+"""Take the pictures of the Dagster UI that README.md shows: `.venv/bin/python -m docs.take_pictures [FOLDER]`.
+
+The demo's fleet, a real UI and daemon, a day that fails, and headless Chromium, driven by
+chromedriver; both must be installed. It takes some four minutes and needs no network.
+"""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from dimo_etl.model import days_between
+from dimo_etl.sandbox.server import SandboxServer
+from tests.pipelines.services import Services, dev, eventually, free_port
+
+PROJECT = Path(__file__).parents[1]
+TODAY = datetime.now(UTC).date()
+FIRST, LAST = TODAY - timedelta(days=14), TODAY - timedelta(days=1)
+BROKEN = (5023, TODAY - timedelta(days=6))
+EARLIER = (TODAY - timedelta(days=126), TODAY - timedelta(days=15))
+LAUNCH = """
+mutation ($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) { ... on LaunchBackfillSuccess { backfillId } }
+}
+"""
+BACKFILL = """
+query ($id: String!) {
+  partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status runs { status } } }
+}
+"""
+RUN = """
+mutation ($params: ExecutionParams!) {
+  launchRun(executionParams: $params) { ... on LaunchRunSuccess { run { runId } } }
+}
+"""
+STATUS = "query ($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A headless Chromium, by the WebDriver protocol."""
+
+    session: str
+    client: httpx.Client
+
+    def do(self, path: str, **body: object) -> Any:  # noqa: ANN401 - whatever the page's script returns
+        """Send a command."""
+        answer = self.client.post(f"{self.session}/{path}", json=body)
+        answer.raise_for_status()
+        return answer.json()["value"]
+
+    def run(self, script: str) -> Any:  # noqa: ANN401
+        """Run a script in the page."""
+        return self.do("execute/sync", script=script, args=[])
+
+    def show(self, url: str, *texts: str) -> None:
+        """Open a page and wait until it shows all of the texts."""
+        self.do("url", url=url)
+        for text in texts:
+            eventually(lambda text=text: text in self.run("return document.body.innerText"), f"{text!r} at {url}")
+
+    def take(self, file: Path) -> None:
+        """Take a picture of what can be seen, once nothing loads any more."""
+        eventually(lambda: not self.run("return document.querySelector('[class*=pinner]') !== null"), "the page")
+        picture = self.client.get(f"{self.session}/screenshot").json()["value"]
+        file.write_bytes(base64.b64decode(picture))
+
+
+@contextmanager
+def browser(width: int, height: int) -> Iterator[Browser]:
+    """A browser with a window of a size."""
+    port = free_port()
+    with (
+        tempfile.TemporaryDirectory() as profile,
+        subprocess.Popen(["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL) as driver,  # noqa: S603, S607
+        httpx.Client(base_url=f"http://127.0.0.1:{port}/", timeout=60) as client,
+    ):
+        try:
+            eventually(lambda: _answers(client), "chromedriver")
+            arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]
+            arguments += ["--disable-background-networking", f"--user-data-dir={profile}"]
+            arguments += [f"--window-size={width},{height}", "--force-device-scale-factor=1"]
+            wanted = {"alwaysMatch": {"goog:chromeOptions": {"args": arguments}}}
+            made = client.post("session", json={"capabilities": wanted}).json()["value"]
+            found = Browser(f"session/{made['sessionId']}", client)
+            yield found
+            client.delete(found.session)
+        finally:
+            driver.terminate()
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("status").is_success
+    except httpx.TransportError:
+        return False
+
+
+def backfill(services: Services, first: date, last: date) -> str:
+    """Launch a backfill of the daily assets."""
+    days = [day.isoformat() for day in days_between(first, last)]
+    chosen = [{"path": ["raw_history"]}, {"path": ["signals"]}]
+    launched = services.ask(LAUNCH, params={"assetSelection": chosen, "partitionNames": days})
+    return launched["launchPartitionBackfill"]["backfillId"]
+
+
+def statuses(services: Services, backfill_id: str) -> list[str]:
+    """Those of the runs of a backfill."""
+    found = services.ask(BACKFILL, id=backfill_id)["partitionBackfillOrError"]
+    return [run["status"] for run in found["runs"]]
+
+
+def run_day(services: Services, day: date) -> None:
+    """Run the daily job over a day, and wait for it."""
+    selector = {"repositoryLocationName": "dimo", "repositoryName": "__repository__", "jobName": "daily_history"}
+    tags = [{"key": "dagster/partition", "value": day.isoformat()}]
+    launched = services.ask(RUN, params={"selector": selector, "executionMetadata": {"tags": tags}})
+    run = launched["launchRun"]["run"]["runId"]
+    ended = {"SUCCESS", "FAILURE"}
+    eventually(lambda: services.ask(STATUS, run=run)["runOrError"]["status"] in ended, "the daily run")
+
+
+def take_all(services: Services, shown: Browser, folder: Path) -> None:
+    """Bring things to where they are worth a picture, and take it."""
+    ui = f"http://127.0.0.1:{services.port}"
+    first = backfill(services, FIRST, LAST)
+    eventually(lambda: statuses(services, first) == ["FAILURE"], "the backfill of which a day fails")
+    run_day(services, LAST)
+    shown.show(f"{ui}/assets/signals?view=partitions&partition={BROKEN[1]}", "Failed (1)", f"{LAST}")
+    shown.take(folder / "partitions.png")
+    shown.show(f"{ui}/assets/signals?view=partitions&partition={LAST}", "picture", "preview")
+    shown.run(
+        "[...document.querySelectorAll('td')].find(cell => cell.innerText === 'picture')"
+        ".parentElement.querySelector('a').click()"
+    )
+    eventually(lambda: shown.run("return document.querySelector('img[src^=data]') !== null"), "the picture of the day")
+    shown.take(folder / "metadata.png")
+    shown.show(f"{ui}/assets/signals?view=checks", "in_their_day", "All columns are as promised.")
+    shown.take(folder / "checks.png")
+    shown.show(f"{ui}/assets/distance_daily?view=lineage&lineageScope=upstream&lineageDepth=1", "odometer", "1 failed")
+    shown.take(folder / "lineage.png")
+    second = backfill(services, *EARLIER)
+    eventually(lambda: statuses(services, second).count("SUCCESS") >= 2, "some runs of the backfill")
+    shown.show(f"{ui}/runs/b/{second}", "In progress", "signals")
+    shown.take(folder / "backfill.png")
+    # Runs outlive the UI and would go on writing to a folder that is removed.
+    under_way = {"NOT_STARTED", "QUEUED", "STARTING", "STARTED"}
+    eventually(lambda: not under_way & set(statuses(services, second)), "the end of the backfill")
+
+
+def main(folder: Path) -> None:
+    """Set everything up, take the pictures, and put them into a folder."""
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        SandboxServer(port=0, history_days=(TODAY - EARLIER[0]).days) as sandbox,
+        browser(1400, 900) as shown,
+    ):
+        home = Path(temporary, "home")
+        home.mkdir()
+        (home / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
+        sandbox.faults.break_day(*BROKEN)
+        environ = {"DIMO_WAREHOUSE": f"{temporary}/warehouse", "DIMO_START_DATE": EARLIER[0].isoformat()}
+        with dev({**sandbox.environ, **environ, "DIMO_RETRY_AFTER": "0"}, home) as services:
+            take_all(services, shown, folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "pictures")
