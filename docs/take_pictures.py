@@ -150,8 +150,9 @@ def take_all(services: Services, shown: Browser, folder: Path) -> None:
     shown.show(f"{ui}/assets/distance_daily?view=lineage&lineageScope=upstream&lineageDepth=1", "odometer", "1 failed")
     shown.take(folder / "lineage.png")
     second = backfill(services, *EARLIER)
-    eventually(lambda: statuses(services, second).count("SUCCESS") >= 2, "some runs of the backfill")
     shown.show(f"{ui}/runs/b/{second}", "In progress", "signals")
+    some_done = r"return !/\b0% completed/.test(document.body.innerText)"
+    eventually(lambda: shown.run(some_done), "some runs of the backfill")
     shown.take(folder / "backfill.png")
     # Runs outlive the UI and would go on writing to a folder that is removed.
     under_way = {"NOT_STARTED", "QUEUED", "STARTING", "STARTED"}

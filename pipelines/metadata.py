@@ -54,6 +54,7 @@ def raw_metadata(store: Store, day: DayFetched, batch: BatchFetched, seconds: fl
 def signals_metadata(root: str, day: date, written: DayWritten | None, seconds: float) -> Metadata:
     """Of a day of `signals`."""
     records = written.coverage if written else ()
+    report = Path(root, layout.REPORT)
     return {
         "dagster/partition_row_count": dg.MetadataValue.int(written.rows if written else 0),
         "bytes": dg.MetadataValue.int(written.size_bytes if written else 0),
@@ -63,6 +64,7 @@ def signals_metadata(root: str, day: date, written: DayWritten | None, seconds: 
         "rewritten": dg.MetadataValue.bool(written.rewritten if written else False),
         "seconds_flattening": dg.MetadataValue.float(round(seconds, 3)),
         "file": dg.MetadataValue.path(f"{root}/{layout.signals_file(day)}"),
+        **({"report": dg.MetadataValue.path(str(report))} if report.is_file() else {}),
     }
 
 
