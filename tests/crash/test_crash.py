@@ -1,6 +1,7 @@
 """A writer that dies anywhere leaves the old state or the new one, and the next run ends as if nothing had happened.
 
-Every point at which a writer can die is tried with `CRASH_POINTS=all`; without it, every few points.
+Every point at which a writer can die or be refused is tried with `CRASH_POINTS=all` (`make reliability`); without it,
+every few points.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ import pytest
 
 from dimo_etl.lake.store import Store
 from dimo_etl.sandbox.server import SandboxServer
-from tests.crash.writer import DIED
+from tests.crash.writer import DIED, TOLD
 
 DAYS = ["2026-01-12", "2026-01-13"]
 ALL = os.environ.get("CRASH_POINTS") == "all"
-STEP, KILLS = (1, 20) if ALL else (31, 3)
+STEP, KILLS = (1, 1_000) if ALL else (31, 3)
+REFUSALS = ("ENOSPC", "EACCES", "EROFS")
 SIGNALS = """
     SELECT date, vehicle_id, count(*), count(DISTINCT event_id), sum(hash(name, timestamp, event_id, value_number))
     FROM signals GROUP BY ALL ORDER BY ALL
@@ -46,10 +48,10 @@ class Writers:
     notes: Path
     files_after: dict[str, bytes] = field(default_factory=dict)
 
-    def start(self, *, last: int | None = None, vehicles: str = "5023,8102") -> int:
+    def start(self, *, last: int | None = None, refusal: str | None = None, vehicles: str = "5023,8102") -> int:
         """Start a writer; returns its process id."""
         environ = self.environ | {"DIMO_WAREHOUSE": str(self.root), "DIMO_VEHICLES": vehicles}
-        order = {"environ": environ, "days": DAYS, "last": last, "notes": str(self.notes)}
+        order = {"environ": environ, "days": DAYS, "last": last, "refusal": refusal, "notes": str(self.notes)}
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
         return int(self.process.stdout.readline())
@@ -84,6 +86,11 @@ class Writers:
             connection.execute(f"ATTACH '{self.root}/dimo.duckdb' AS dimo (READ_ONLY)")
             connection.execute("USE dimo")
             return tuple(_by_day(connection.execute(query).fetchall()) for query in (SIGNALS, PROOF))
+
+    def staged(self) -> list[Path]:
+        """What the last writer left below `.tmp`."""
+        home = self.root / ".tmp"
+        return [path for path in home.rglob("*") if path.is_file()] if home.exists() else []
 
     def litter(self) -> list[Path]:
         """What lies below `.tmp` once somebody wrote again."""
@@ -144,7 +151,7 @@ def assert_old_or_new(seen: dict[str, bytes], old: dict[str, bytes], new: dict[s
     assert old.keys() <= seen.keys()
 
 
-def test_a_writer_that_dies_before_any_operation_leaves_old_or_new_and_the_next_run_ends_the_same(begun):
+def test_a_writer_that_dies_before_any_operation_leaves_old_or_new_and_the_next_run_ends_the_same(begun, figures):
     points = len(begun.operations())
     assert points > 50
     begun.restore()
@@ -152,6 +159,7 @@ def test_a_writer_that_dies_before_any_operation_leaves_old_or_new_and_the_next_
     for point in range(1, points + 1, STEP):
         begun.restore()
         assert begun.run(last=point) == DIED
+        figures["crash points"] += 1
         assert_old_or_new(begun.files(), old, begun.files_after)
 
         assert begun.run() == 0
@@ -159,7 +167,31 @@ def test_a_writer_that_dies_before_any_operation_leaves_old_or_new_and_the_next_
         assert begun.litter() == []
 
 
-def test_the_views_answer_at_every_point(begun_with_one):
+def test_a_writer_that_is_refused_any_operation_says_so_and_leaves_old_or_new_without_litter(begun, figures):
+    operations = begun.operations()
+    begun.restore()
+    old = begun.files()
+    told = 0
+    for place, point in enumerate(range(2, len(operations) + 1, STEP)):
+        for refusal in REFUSALS if ALL else (REFUSALS[place % 3],):
+            begun.restore()
+            ended = begun.run(last=point, refusal=refusal)
+            assert ended in (0, TOLD), operations[point - 1]
+            if ended == TOLD:
+                told += 1
+                sentence = begun.notes.read_text()
+                assert sentence.count("\n") == 0
+                assert str(begun.root) in sentence
+            assert_old_or_new(begun.files(), old, begun.files_after)
+            assert operations[point - 1][0] in ("rmdir", "remove") or begun.staged() == []
+            assert begun.run() == 0
+            assert begun.files() == begun.files_after
+            assert begun.litter() == []
+            figures["operations refused by the system (ENOSPC, EACCES, EROFS)"] += 1
+    assert told
+
+
+def test_the_views_answer_at_every_point(begun_with_one, figures):
     writers = begun_with_one
     signals_before, proof_before = writers.answers()
     assert writers.run() == 0
@@ -169,6 +201,7 @@ def test_the_views_answer_at_every_point(begun_with_one):
         writers.restore()
         assert writers.run(last=point) == DIED
         assert_one_state_a_day(writers.answers(), (signals_before, proof_before), (signals_after, proof_after))
+        figures["crash points a reader asked after"] += 1
 
 
 def assert_one_state_a_day(seen, before, after) -> None:
@@ -180,7 +213,7 @@ def assert_one_state_a_day(seen, before, after) -> None:
         assert (signals[day], proof[day]) in states
 
 
-def test_a_reader_that_asks_all_the_while_sees_old_or_new_while_writers_are_killed(begun_with_one):
+def test_a_reader_that_asks_all_the_while_sees_old_or_new_while_writers_are_killed(begun_with_one, figures):
     writers = begun_with_one
     before = writers.answers()
     assert writers.run() == 0
@@ -201,6 +234,7 @@ def test_a_reader_that_asks_all_the_while_sees_old_or_new_while_writers_are_kill
         assert writers.answers() == after
         assert writers.litter() == []
     assert killed
+    figures["writers killed with kill -9 while a reader asked"] += killed
 
 
 def test_each_file_is_synced_then_renamed_then_its_folder_is_synced(begun):

@@ -2,11 +2,13 @@
 
 An order is a line of JSON on stdin; the writer's process id and then its end are answered on stdout. A writer counts
 its operations on the warehouse (files opened, made, synced, renamed, removed) and ends without any clean-up right
-before the one it was told. What pyarrow does inside C++ (filling a staged file) is not counted; kill -9 covers it.
+before the one it was told, or is refused that one as a system refuses it. What pyarrow does inside C++ (filling a
+staged file) is not counted; kill -9 covers it.
 """
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -16,6 +18,7 @@ from pathlib import Path
 
 from dimo_etl.config import Settings
 from dimo_etl.connection import Connection
+from dimo_etl.errors import DimoError
 from dimo_etl.history.fetch import Fetcher
 from dimo_etl.lake.signals import write_day
 from dimo_etl.lake.store import Store
@@ -23,7 +26,7 @@ from dimo_etl.lake.vehicles import add_vehicles
 from dimo_etl.warehouse.publish import publish
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
-DIED = 9
+DIED, TOLD = 9, 3
 _COUNTED = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 
 
@@ -40,9 +43,10 @@ def sync(settings: Settings, days: list[date]) -> None:
 
 
 class Operations:
-    """Counts and notes the operations below a root, and ends the process right before the `last`."""
+    """Counts and notes the operations below a root; right before the `last` the process ends, or it is refused."""
 
-    def __init__(self, root: str, last: int | None) -> None:
+    def __init__(self, root: str, last: int | None, refusal: str | None) -> None:
+        self._refusal = refusal
         self.noted: list[tuple[str, str]] = []
         self._root = root + "/"
         self._last = last
@@ -62,11 +66,14 @@ class Operations:
         if isinstance(path, str | os.PathLike) and (os.fspath(path) + "/").startswith(self._root):
             self.noted.append((name, os.fspath(path)))
             if len(self.noted) == self._last:
-                os._exit(DIED)
+                if self._refusal is None:
+                    os._exit(DIED)
+                number = getattr(errno, self._refusal)
+                raise OSError(number, os.strerror(number))
 
 
 def _write(order: dict) -> None:
-    operations = Operations(order["environ"]["DIMO_WAREHOUSE"], order["last"])
+    operations = Operations(order["environ"]["DIMO_WAREHOUSE"], order["last"], order["refusal"])
     sync(Settings.from_environment(order["environ"]), [date.fromisoformat(day) for day in order["days"]])
     Path(order["notes"]).write_text(json.dumps(operations.noted))
 
@@ -85,7 +92,11 @@ def main() -> None:
         child = os.fork()
         if not child:
             try:
-                _write(json.loads(line))
+                order = json.loads(line)
+                _write(order)
+            except DimoError as error:
+                Path(order["notes"]).write_text(str(error))
+                os._exit(TOLD)
             except BaseException as error:
                 sys.stderr.write(f"{error!r}\n")
                 sys.stderr.flush()
