@@ -5,13 +5,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint cookbook clean
+.PHONY: demo test reliability lint cookbook clean
 
 demo: $(VENV)/installed
 	$(BIN)/dimo-etl demo
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+# The long version of the tests that kill, refuse, damage and storm, and the figures of what was tried.
+reliability: $(VENV)/installed-test
+	RELIABILITY=long $(BIN)/python -m pytest --figures --hypothesis-show-statistics --override-ini timeout=14400 \
+		tests/crash tests/lake tests/flatten tests/history tests/importing tests/api/test_hits.py tests/rival
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dimo_etl.api.hits import read_hits
 from dimo_etl.api.messages import UnusableResponseError
+from tests.long import cases
 
 SHARDS = b'{"total":3,"successful":3,"skipped":1,"failed":0}'
 
@@ -147,7 +148,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=cases(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.dictionaries(st.sampled_from(["_source", "hits", "a", "{["]), VALUES), max_size=4))
 def test_any_events_come_back_as_they_were(documents):
     sources = [json.dumps(document).encode() for document in documents]

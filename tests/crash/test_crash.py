@@ -1,6 +1,6 @@
 """A writer that dies anywhere leaves the old state or the new one, and the next run ends as if nothing had happened.
 
-Every point at which a writer can die or be refused is tried with `CRASH_POINTS=all` (`make reliability`); without it,
+Every point at which a writer can die or be refused is tried with `make reliability`; without it,
 every few points.
 """
 
@@ -24,10 +24,11 @@ import pytest
 from dimo_etl.lake.store import Store
 from dimo_etl.sandbox.server import SandboxServer
 from tests.crash.writer import DIED, TOLD
+from tests.long import LONG
 
 DAYS = ["2026-01-12", "2026-01-13"]
-ALL = os.environ.get("CRASH_POINTS") == "all"
-STEP, KILLS = (1, 1_000) if ALL else (31, 3)
+
+STEP, KILLS = (1, 1_000) if LONG else (31, 3)
 REFUSALS = ("ENOSPC", "EACCES", "EROFS")
 SIGNALS = """
     SELECT date, vehicle_id, count(*), count(DISTINCT event_id), sum(hash(name, timestamp, event_id, value_number))
@@ -172,8 +173,8 @@ def test_a_writer_that_is_refused_any_operation_says_so_and_leaves_old_or_new_wi
     begun.restore()
     old = begun.files()
     told = 0
-    for place, point in enumerate(range(2, len(operations) + 1, STEP)):
-        for refusal in REFUSALS if ALL else (REFUSALS[place % 3],):
+    for place, point in enumerate(range(1, len(operations) + 1, STEP)):
+        for refusal in REFUSALS if LONG else (REFUSALS[place % 3],):
             begun.restore()
             ended = begun.run(last=point, refusal=refusal)
             assert ended in (0, TOLD), operations[point - 1]

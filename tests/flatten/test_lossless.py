@@ -20,6 +20,7 @@ from dimo_etl.lake.raw import events_of, find_unit
 from dimo_etl.lake.signals import write_day
 from dimo_etl.lake.store import Store
 from tests.flatten.rows import rows_in
+from tests.long import cases
 
 DAY, NOW = date(2026, 1, 5), datetime(2026, 1, 6, tzinfo=UTC)
 
@@ -128,7 +129,7 @@ def objects(children, min_size=0):
 values = st.recursive(scalars, lambda inner: st.one_of(st.lists(inner, max_size=4), objects(inner)), max_leaves=12)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=cases(80), deadline=None)
 @given(st.lists(objects(values, min_size=1), min_size=1, max_size=4))
 @example([Object([("a", Number("1")), ("a", Object([]))])])
 @example([Object([("", Object([("", Object([("", None)]))]))])])

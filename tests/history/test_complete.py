@@ -16,6 +16,7 @@ from dimo_etl.errors import AuthError, ServiceError
 from dimo_etl.history.complete import CompleteHistory, Piece
 from dimo_etl.model import DAY_MS, Window, day_window
 from tests.history.service import DAY, HOUR, SECOND, START, AtOnce, Service, Stored, evenly, uneven_day
+from tests.long import cases
 
 END = START + DAY_MS - 1
 NIGHT = START + 3 * HOUR
@@ -84,7 +85,7 @@ def bursts(draw, days: int = 1, most: int = 2_500, in_one_ms: int = 1_000) -> li
 
 
 slow = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=cases(80), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 

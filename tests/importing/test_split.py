@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dimo_etl.importing import split as module
 from dimo_etl.importing.split import Part, Place, split
+from tests.long import cases
 
 DOCUMENTS = [
     b'{"id":"1","data":{"speed":1}}',
@@ -80,7 +81,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=cases(40), deadline=None)
 @given(
     st.lists(
         st.dictionaries(st.text().filter(lambda key: key not in ("data", "hits")), json_values, max_size=4), max_size=4
@@ -204,7 +205,7 @@ def test_a_broken_value_larger_than_any_document_is_handed_out_in_blocks(monkeyp
 
 
 def test_any_bytes_are_cut_without_an_error_and_none_is_lost():
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=cases(100), deadline=None)
     @given(st.text('{}[]",:\\\n ab', max_size=60))
     def check(text):
         found = parts(text.encode())

@@ -12,6 +12,7 @@ from dimo_etl.lake.commit import asked_of, commit_late
 from dimo_etl.lake.raw import events_of, find_unit
 from dimo_etl.lake.store import Store
 from tests.lake.make import DAY, LATER, NOW, event, events, fetched, held, ids, imported
+from tests.long import cases
 
 
 @pytest.fixture
@@ -276,7 +277,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=cases(30), deadline=None)
 @given(steps)
 def test_in_whatever_order_things_come_the_numbers_add_up_and_what_only_a_file_gave_stays(tmp_path_factory, taken):
     only_files: set[str] = set()

@@ -17,9 +17,10 @@ from dimo_etl.lake.vehicles import add_vehicles
 from dimo_etl.lake.verify import verify
 from dimo_etl.model import Event, Vehicle
 from tests.lake.make import DAY, day_bytes, event, fetched, imported
+from tests.long import cases
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
-FLIPS = 40
+FLIPS = cases(40)
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_every_file_of_a_sound_warehouse_is_looked_at_and_is_sound(store):
     assert wrong(store) == {}
 
 
-def test_a_bit_that_flips_anywhere_is_found_and_its_file_is_named(store):
+def test_a_bit_that_flips_anywhere_is_found_and_its_file_is_named(store, figures):
     chance = Random(3)
     for name in files(store):
         path = Path(store.root, name)
@@ -65,6 +66,7 @@ def test_a_bit_that_flips_anywhere_is_found_and_its_file_is_named(store):
             flipped[place] ^= 1 << chance.randrange(8)
             path.write_bytes(flipped)
             found = wrong(store)
+            figures["bits flipped"] += 1
             if name.startswith("raw/") and not found:
                 # What the footer says beside record, digest and pages is Arrow's own, and nothing reads it here.
                 assert rewrite_day(store, DAY)
