@@ -45,12 +45,13 @@ def publish(root: Path) -> bool:
         wanted = statements(root)
         if _is_current(root, wanted):
             return False
-        staged = store.stage()
-        staged.write_bytes(_database(wanted))
-        store.publish(staged, DATABASE)
-        stamp = store.stage()
-        stamp.write_text(_stamp(root, wanted))
-        store.publish(stamp, _STAMP)
+        with store.explained("write the views to"):
+            staged = store.stage()
+            staged.write_bytes(_database(wanted))
+            store.publish(staged, DATABASE)
+            stamp = store.stage()
+            stamp.write_text(_stamp(root, wanted))
+            store.publish(stamp, _STAMP)
     return True
 
 
@@ -79,7 +80,7 @@ def _is_current(root: Path, wanted: list[str]) -> bool:
     """Whether the file in place is the one last published, from these definitions."""
     try:
         return (root / _STAMP).read_text() == _stamp(root, wanted)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # not there, or not to be read: it is made anew, which tells what cannot be written
         return False
 
 
