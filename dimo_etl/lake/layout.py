@@ -17,12 +17,13 @@ def raw_folder(day: date) -> str:
 
 def raw_file(vehicle_id: str, day: date) -> str:
     """The raw unit of a vehicle-day; the id is quoted so that no id can leave the folder."""
-    return f"{raw_folder(day)}/{raw_file_name(vehicle_id)}"
+    return f"{raw_folder(day)}/{vehicle_file_name(vehicle_id)}"
 
 
-def raw_file_name(vehicle_id: str) -> str:
-    """The name of a vehicle's raw units in their folders."""
-    return f"{quote(vehicle_id, safe='')}.parquet"
+def vehicle_file_name(vehicle_id: str) -> str:
+    """The name of a vehicle's files in their folders; none is hidden, as names that begin with a dot are."""
+    name = quote(vehicle_id, safe="")
+    return f"{'%2E' + name[1:] if name.startswith('.') else name}.parquet"
 
 
 def vehicle_of_raw_file(base_name: str) -> str:
@@ -47,7 +48,7 @@ def undated_quarantine_file(digest: str) -> str:
 
 def snapshots_file(vehicle_id: str, day: date) -> str:
     """What the status routes showed of a vehicle on the UTC day they were asked."""
-    return f"snapshots/date={day.isoformat()}/{quote(vehicle_id, safe='')}.parquet"
+    return f"snapshots/date={day.isoformat()}/{vehicle_file_name(vehicle_id)}"
 
 
 def day_of_folder(base_name: str) -> date | None:

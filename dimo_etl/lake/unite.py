@@ -63,7 +63,7 @@ def _names(vehicles: Iterable[Vehicle]) -> dict[str, str]:
 def _move_day(store: Store, day: date, names: Mapping[str, str]) -> bool:
     """Move the units of a day; False where there are none to move."""
     held = set(store.names(layout.raw_folder(day)))
-    if not any(layout.raw_file_name(name) in held for name in names):
+    if not any(layout.vehicle_file_name(name) in held for name in names):
         return False
     with store.lock(f"signals-{day}"), store.lock(f"raw-{day}"):
         old = [unit for name in names if (unit := find_unit(store, name, day)) is not None]

@@ -92,7 +92,7 @@ def test_units_of_a_day_come_in_the_order_of_vehicles(store):
 
 def test_an_id_cannot_leave_the_folder_of_its_day(store):
     fetched(store, events(1), "../../x")
-    assert store.names(layout.raw_folder(DAY)) == ["..%2F..%2Fx.parquet"]
+    assert store.names(layout.raw_folder(DAY)) == ["%2E.%2F..%2Fx.parquet"]
     assert find_unit(store, "../../x", DAY).coverage.vehicle_id == "../../x"
 
 
