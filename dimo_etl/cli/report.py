@@ -20,7 +20,7 @@ def report(
     first: Annotated[str | None, typer.Option("--from", help="First UTC day; else a year before the last.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last UTC day, included; else the newest.")] = None,
 ) -> None:
-    """Draw the fleet, odometers, distances, coverage, trips, errors and freshness on one page.
+    """Draw the fleet, odometers, distances, coverage, trips, charging, errors and freshness on one page.
 
     The page is a single HTML file that needs no network: open it, print it, send it. Beside each figure is the SQL
     its numbers come from.

@@ -104,6 +104,9 @@ FIGURES = (
         "An outline of each vehicle's newest trips, north up; a dot is where one ended.",
         each=True,
     ),
+    Figure(
+        "charges", "Charging and refuelling", "The newest sessions, as the battery and the tank tell them.", drawn=False
+    ),
     Figure("errors", "Errors", "What upstream services reported as failed, by kind."),
     Figure("episodes", "Error episodes", "Runs of the same error of a vehicle: open ones first.", drawn=False),
     Figure(
@@ -131,7 +134,7 @@ def _bindings(figure: Figure, scope: Scope) -> Mapping[str, str]:
         "only": f" AND vehicle_id IN ({listed})" if scope.only else "",
         "grain": grain(scope, rows),
         "slot": _slot(scope),
-        "trips": str(max(10, min(200, _TRIPS // max(1, len(scope.vehicles))))),
+        "trips": str(max(1, min(200, _TRIPS // max(1, len(scope.vehicles))))),
         "stops": str(_STOPS),
     }
 
