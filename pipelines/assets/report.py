@@ -24,7 +24,7 @@ REPORT = dg.AssetKey("report")
     code_version="1",
 )
 def report(context: dg.AssetExecutionContext, dimo: dg.ResourceParam[Dimo]) -> dg.MaterializeResult[None]:
-    """The fleet, odometers, distances, coverage, trips, charging, errors and freshness of the last year, drawn on one page.
+    """The fleet, odometers, distances, coverage, trips, charging, errors and freshness of the last year on one page.
 
     A file in the warehouse that needs no network: open it in a browser, print it, send it. The same as
     `dimo-etl report`, which also makes one of some vehicles or days.
