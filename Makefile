@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test reliability lint cookbook clean
+.PHONY: demo test reliability bench lint cookbook clean
 
 demo: $(VENV)/installed
 	$(BIN)/dimo-etl demo
@@ -23,6 +23,10 @@ lint: $(VENV)/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# QUICK=1 runs every measurement at its smallest size.
+bench: $(VENV)/installed-bench
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
 # The environment is made anew where what it should hold has changed.
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -37,6 +41,11 @@ $(VENV)/installed-test: pyproject.toml constraints.txt
 # The answers in warehouse/README.md, from the queries in it.
 cookbook: $(VENV)/installed-test
 	$(BIN)/python -m tests.warehouse.cookbook
+
+$(VENV)/installed-bench: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable '.[test,bench]'
+	touch $(VENV)/installed $(VENV)/installed-test $@
 
 clean:
 	rm -rf $(VENV)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.measure import Ratio
 
-NAMES = ("startup", "flatten", "storage", "memory", "requests", "lake", "views", "sync")
+NAMES = ("startup", "flatten", "storage", "memory", "requests", "lake")
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """How much memory a vehicle-day takes, from the service to the day's file, for a small day and a huge one.
 
-Run with `python -m benchmarks.memory [EVENTS]…`. Each day is fetched, flattened and written by a process of its own,
+    python -m benchmarks.memory [--quick]
+
+Each day is fetched, flattened and written by a process of its own,
 whose peak of resident memory is then asked of the system. The source makes its events as it is asked for them, so
 that what is measured is the pipeline. A process that does nothing but import everything is the floor.
 """
@@ -12,9 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from random import Random
 
+from benchmarks.measure import Ratio, main
 from dimo_etl.api.device_data import Draw
 from dimo_etl.api.hits import Hit
 from dimo_etl.history.device_data import DeviceDataSource
@@ -25,7 +29,7 @@ from dimo_etl.lake.store import Store
 from dimo_etl.model import DAY_MS, Vehicle, Window, rfc3339_ms
 from tests.history.service import DAY, START
 
-_SIZES = (2_000, 20_000, 200_000)
+_SIZES = (2_000, 200_000)
 _CAP, _COUNTED = 1_000, 10_000
 
 
@@ -112,21 +116,19 @@ def measure(events: int) -> tuple[float, float]:
         return usage.ru_maxrss / 1024, time.perf_counter() - started
 
 
-def main() -> None:
-    """Measure each size and print the peaks, and the largest as a ratio to the smallest."""
-    if sys.argv[1:2] == ["--bring"]:
-        bring(int(sys.argv[2]), sys.argv[3])
-        return
-    sizes = [int(argument) for argument in sys.argv[1:]] or list(_SIZES)
-    floor, _ = measure(0)
-    print(f"imports alone: {floor:,.0f} MiB")
-    peaks = []
-    for size in sizes:
-        peak, seconds = measure(size)
-        peaks.append(peak)
-        print(f"a day of {size:>8,} events: {peak:,.0f} MiB at most, {seconds:,.1f} s")
-    print(f"ratio of the last to the first: {peaks[-1] / peaks[0]:.2f}")
+def measured(quick: bool) -> Iterator[Ratio]:
+    """The peak of a huge day against that of a small one."""
+    sizes = (100, 2_000) if quick else _SIZES
+    found = {size: measure(size) for size in sizes}
+    figures = {f"{size} events MiB": peak for size, (peak, _) in found.items()}
+    figures |= {"imports alone MiB": measure(0)[0]}
+    first, last = (found[size][0] for size in (sizes[0], sizes[-1]))
+    what = f"peak memory of a vehicle-day of {sizes[-1]:,} events against {sizes[0]:,}"
+    yield Ratio(what, last / first, 1.3, at_most=True, figures=figures)
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--bring"]:
+        bring(int(sys.argv[2]), sys.argv[3])
+    else:
+        main(measured)

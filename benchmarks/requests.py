@@ -9,8 +9,10 @@ Weeks are asked as the fetcher asks them: as consecutive days of one vehicle.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import timedelta
 
+from benchmarks.measure import Ratio, main
 from dimo_etl.history.complete import CompleteHistory
 from dimo_etl.model import DAY_MS
 from tests.history.service import DAY, START, AtOnce, Service, Stored, uneven_day
@@ -57,22 +59,17 @@ def week(totals: tuple[int, ...]) -> tuple[int, int]:
     return used, len(_SEEDS) * sum(max(1, math.ceil(total / 1000)) for total in totals)
 
 
-def main() -> None:
-    """Print the ratio per total and over each mix."""
-    days = {total: single_day(total) for total in TOTALS}
-    for total, (used, needed) in days.items():
-        print(f"one day of {total:>6} events: {used / len(_SEEDS):6.1f} requests, ratio {used / needed:.2f}")
-    _print_mix("single days", list(days.values()))
-    weeks = [week(totals) for totals in WEEKS]
-    for totals, (used, needed) in zip(WEEKS, weeks, strict=True):
-        print(f"one week of {sum(totals):>6} events: {used / len(_SEEDS):6.1f} requests, ratio {used / needed:.2f}")
-    _print_mix("days asked as weeks", weeks)
-
-
-def _print_mix(name: str, counts: list[tuple[int, int]]) -> None:
-    used, needed = (sum(column) for column in zip(*counts, strict=True))
-    print(f"{name}: ratio {used / needed:.2f}")
+def measured(quick: bool) -> Iterator[Ratio]:
+    """The ratio over each mix, and of each total."""
+    totals, weeks = (TOTALS[:4], WEEKS[:1]) if quick else (TOTALS, WEEKS)
+    days = {f"{total} events": single_day(total) for total in totals}
+    spans = {f"{sum(counts)} events": week(counts) for counts in weeks}
+    for name, counts in (("single days", days), ("days asked as weeks", spans)):
+        used, needed = (sum(column) for column in zip(*counts.values(), strict=True))
+        figures = {of: spent / least for of, (spent, least) in counts.items()}
+        what = f"requests for {name} against the fewest possible"
+        yield Ratio(what, used / needed, 1.2, at_most=True, figures=figures)
 
 
 if __name__ == "__main__":
-    main()
+    main(measured)

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import sys
+from collections.abc import Iterable
 
 import typer
 
-from dimo_etl.cli.demo import demo
-from dimo_etl.cli.dev import dev
-from dimo_etl.cli.distances import distances
-from dimo_etl.cli.doctor import doctor
-from dimo_etl.cli.exporting import export
-from dimo_etl.cli.importing import import_files
-from dimo_etl.cli.report import report
-from dimo_etl.cli.sandbox import sandbox
-from dimo_etl.cli.snapshot import snapshot
-from dimo_etl.cli.sql import sql
-from dimo_etl.cli.status import status
-from dimo_etl.cli.sync import sync
-from dimo_etl.cli.vehicles import vehicles
-from dimo_etl.cli.verify import verify
-from dimo_etl.cli.views import views
 from dimo_etl.errors import DimoError
 
 # What Typer makes of a Ctrl-C: 128 and the number of the signal.
@@ -33,24 +20,40 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for name, command in (
-    ("demo", demo),
-    ("sync", sync),
-    ("snapshot", snapshot),
-    ("distances", distances),
-    ("import", import_files),
-    ("sql", sql),
-    ("views", views),
-    ("report", report),
-    ("status", status),
-    ("vehicles", vehicles),
-    ("doctor", doctor),
-    ("verify", verify),
-    ("dev", dev),
-    ("sandbox", sandbox),
-):
-    app.command(name)(command)
-app.add_typer(export, name="export")
+# In the order the help lists them; a command's module is imported only where it is named, or all are listed.
+COMMANDS = {
+    "demo": "demo:demo",
+    "sync": "sync:sync",
+    "snapshot": "snapshot:snapshot",
+    "distances": "distances:distances",
+    "import": "importing:import_files",
+    "sql": "sql:sql",
+    "views": "views:views",
+    "report": "report:report",
+    "status": "status:status",
+    "vehicles": "vehicles:vehicles",
+    "doctor": "doctor:doctor",
+    "verify": "verify:verify",
+    "dev": "dev:dev",
+    "sandbox": "sandbox:sandbox",
+    "export": "exporting:export",
+}
+
+
+def add_commands(wanted: Iterable[str]) -> None:
+    """Add commands to the application by name."""
+    for name in wanted:
+        module, _, attribute = COMMANDS[name].partition(":")
+        command = getattr(importlib.import_module(f"dimo_etl.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep a lone command a command: Typer takes one without others for the application itself."""
 
 
 def main() -> None:
@@ -59,6 +62,8 @@ def main() -> None:
     warnings.setLevel(logging.WARNING)
     # On the package's own logger, before any an orchestrator adds: those rewrite the records they pass on.
     logging.getLogger("dimo_etl").addHandler(warnings)
+    named = sys.argv[1] if len(sys.argv) > 1 else ""
+    add_commands([named] if named in COMMANDS else COMMANDS)
     try:
         app()
     except DimoError as error:
