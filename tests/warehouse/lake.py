@@ -100,7 +100,7 @@ class Lake:
             Sighting(**(fields | {"vehicle_id": vehicle_id, "seen_at": seen_at, "payload": payload} | known))
         )
 
-    def write(self) -> Path:
+    def write(self, row_group_size: int = 122_880) -> Path:
         """Write every day's file and publish the views; rows and records of a day replace the day's file."""
         days: dict[date, list[dict]] = defaultdict(list)
         for row in self.rows:
@@ -117,7 +117,7 @@ class Lake:
             table = table.replace_schema_metadata(footer)
             folder = self.root / "signals" / f"date={day}"
             folder.mkdir(parents=True, exist_ok=True)
-            pq.write_table(table, folder / "signals.parquet", compression="zstd", row_group_size=122_880)
+            pq.write_table(table, folder / "signals.parquet", compression="zstd", row_group_size=row_group_size)
         self.root.mkdir(exist_ok=True)
         with Store(str(self.root)) as store:
             add_said(store, self.said)
