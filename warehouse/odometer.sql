@@ -6,13 +6,15 @@
 --   odometer_km  the reading in km; null where it is not a finite number
 --   is_valid     whether it lies on the vehicle's curve
 --   reason       why it does not; null where it does
---   reading      the number as received: km, or metres where it is above 999 999
+--   reading      the number received, in km: miles of a Tesla and codes of a Ruptela are converted, metres are not
 --   cycle        counts the odometers the vehicle has had: 1, and one more after each reset or swap; null if not valid
 --   source       the integration, as given
 --   event_id     the event it came in
 --
--- What counts as a reading: a value named `odometer` or, in newer payloads, `powertrainTransmissionTravelledDistance`,
--- as a number or as a string. A JSON null is no reading. Metres are told by size, as DIMO's own converter does
+-- What counts as a reading: a value under any name that `signal_catalogue` has for the Telemetry API's
+-- `powertrainTransmissionTravelledDistance`, as a number or as a string. A JSON null is no reading. All sources of a
+-- vehicle are one stream, so a vehicle that moves from one to another has one curve, and the same reading through two
+-- is on it twice and counts once; where two disagree the higher is the curve, as in DIMO's own status. Metres are told by size, as DIMO's own converter does
 -- (above 999 999: divided by 1000). The valid readings of one cycle never decrease and never rise faster than a
 -- vehicle can drive (`plausible_step`).
 --
@@ -42,15 +44,24 @@ WITH received AS (
         date,
         source,
         event_id,
-        coalesce(value_number, try_cast(value_string AS DOUBLE), try_cast(value_json AS DOUBLE)) AS number
+        coalesce(value_number, try_cast(value_string AS DOUBLE), try_cast(value_json AS DOUBLE)) AS sent,
+        CASE
+            WHEN name = 'signals.645' THEN try_cast('0x' || value_string AS UBIGINT)
+            WHEN name = 'signals.114' THEN try_cast('0x' || value_string AS UBIGINT) * 5 / 1000
+            WHEN name IN ('vehicle_state.odometer', 'Odometer') THEN sent * 1.609344
+            ELSE sent
+        END AS number
     FROM signals
-    WHERE name IN ('odometer', 'powertrainTransmissionTravelledDistance') AND value_json IS DISTINCT FROM 'null'
+    WHERE name IN (
+        'odometer', 'powertrainTransmissionTravelledDistance', 'vehicle_state.odometer', 'Odometer',
+        'labels.odometer.value', 'signals.645', 'signals.114'
+    ) AND value_json IS DISTINCT FROM 'null'
 ),
 readings AS (
     SELECT
-        * EXCLUDE (number),
+        * EXCLUDE (number, sent),
         CASE WHEN isfinite(number) THEN number END AS reading,
-        CASE WHEN reading > 999999 THEN reading / 1000 ELSE reading END AS odometer_km,
+        kilometres(reading) AS odometer_km,
         CASE
             WHEN reading IS NULL THEN 'not_a_number'
             WHEN timestamp < '2000-01-01 00:00:00+00'::TIMESTAMPTZ

@@ -28,6 +28,7 @@
 --     powertrain_type  ELECTRIC or COMBUSTION
 --     charging         1 for a state `Starting` or `Charging`, otherwise 0
 --     cable            0 for a state `Disconnected`, otherwise 1
+--     ruptela          what `ruptela_codes` says; several codes of one event for one signal are one row
 --   A filter on `signal` reads only the row groups of the names that stand for it.
 CREATE VIEW signals_canonical AS
 WITH known AS (
@@ -114,4 +115,8 @@ FROM canonical_ratio('engineLoad', 'obdEngineLoad')
 UNION ALL
 FROM canonical_ratio('throttlePosition', 'powertrainCombustionEngineTPS')
 UNION ALL
-FROM canonical_ratio('soc', 'powertrainTractionBatteryStateOfChargeCurrent');
+FROM canonical_ratio('soc', 'powertrainTractionBatteryStateOfChargeCurrent')
+UNION ALL
+SELECT
+    vehicle_id, timestamp, signal, value_number, value_string, unit, source, name, event_id, received_at, date
+FROM ruptela;

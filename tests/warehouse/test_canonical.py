@@ -65,13 +65,12 @@ def test_a_value_has_the_unit_of_its_signal(lake, name, value, expected):
 def test_the_odometer_of_the_view_is_that_of_the_vocabulary(lake):
     lake.write()
     names = lake.query(
-        "SELECT DISTINCT name FROM signal_catalogue WHERE signal = 'powertrainTransmissionTravelledDistance' "
-        "AND conversion <> 'ruptela'"
+        "SELECT DISTINCT name FROM signal_catalogue WHERE signal = 'powertrainTransmissionTravelledDistance'"
     )
     for n, (name,) in enumerate(names):
-        lake.add(str(n), START, name, 12_345.5)
+        lake.add(str(n), START, name, "00003039" if name.startswith("signals.") else 12_345.5)
     lake.write()
-    assert len(names) == 5
+    assert len(names) == 7
     assert lake.query("SELECT vehicle_id, odometer_km FROM odometer ORDER BY ALL") == lake.query(
         "SELECT vehicle_id, value_number FROM signals_canonical ORDER BY ALL"
     )
@@ -150,14 +149,18 @@ def test_a_signal_is_read_from_the_row_groups_of_its_names_alone(lake):
         for name in ("altitude", "speed", "vehicleSpeed"):
             lake.add("1", START + timedelta(seconds=n), name, n)
     lake.write(row_group_size=1_000)
-    (plan,) = (text for _, text in lake.query("EXPLAIN ANALYZE SELECT sum(value_number) FROM signals_canonical "
-                                              "WHERE signal = 'currentLocationAltitude'"))
+    (plan,) = (
+        text
+        for _, text in lake.query(
+            "EXPLAIN ANALYZE SELECT sum(value_number) FROM signals_canonical WHERE signal = 'currentLocationAltitude'"
+        )
+    )
     assert "Row Groups Scanned: 3 / 9" in plan
 
 
 def test_every_signal_of_the_telemetry_api_has_a_unit_or_is_a_flag_a_count_or_a_text(lake):
     lake.write()
-    assert lake.query("SELECT count(DISTINCT signal), count(DISTINCT name) FROM signal_catalogue") == [(124, 404)]
+    assert lake.query("SELECT count(DISTINCT signal), count(DISTINCT name) FROM signal_catalogue") == [(120, 405)]
     ambiguous = "SELECT signal FROM signal_catalogue WHERE signal IS NOT NULL GROUP BY signal "
     assert lake.query(ambiguous + "HAVING count(DISTINCT (unit, value_type)) > 1") == []
     assert lake.query("SELECT name, signal FROM signal_catalogue GROUP BY ALL HAVING count(*) > 1") == []

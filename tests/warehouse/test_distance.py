@@ -145,3 +145,44 @@ def test_a_year_of_vehicles_is_measured_as_plain_python_measures_it(tmp_path):
         assert distance == pytest.approx(readings[-1] - previous.get(vehicle, readings[0]), abs=1e-6)
         previous[vehicle] = readings[-1]
     assert len(days) == len(expected)
+
+
+def test_weeks_and_months_are_the_sum_of_their_days(lake):
+    # 2026-01-05 is a Monday. A kilometre at each noon, except that the 4th has no reading and the 12th stands still.
+    for day, km in ((2, 10_000), (3, 10_001), (5, 10_003), (6, 10_004), (11, 10_009), (12, 10_009)):
+        lake.add("1", at(f"2026-01-{day:02}T12:00"), "odometer", km)
+    lake.add("1", at("2026-02-01T00:30"), "odometer", 10_030)
+    lake.write()
+    assert lake.query("SELECT week, distance_km, days_read FROM distance_weekly ORDER BY week") == [
+        (date(2025, 12, 29), 1, 2),
+        (date(2026, 1, 5), 8, 3),
+        (date(2026, 1, 12), 0, 1),
+        (date(2026, 1, 19), None, 0),
+        (date(2026, 1, 26), 21, 1),
+    ]
+    months = "SELECT month, distance_km, bridged_km FROM distance_monthly{} ORDER BY month"
+    assert lake.query(months.format("")) == [(date(2026, 1, 1), 9, 9), (date(2026, 2, 1), 21, 21)]
+    # In Los Angeles the last reading is still of January; a part of its UTC day is of February, and was not read.
+    assert lake.query(months.format("_in('America/Los_Angeles')")) == [
+        (date(2026, 1, 1), 30, 30),
+        (date(2026, 2, 1), None, None),
+    ]
+
+
+def test_a_vehicle_that_moves_from_one_source_to_another_has_one_curve(lake):
+    # 1 km each 10 minutes: history until the 30th reading, live from the 20th on, the same readings 400 ns apart.
+    start = at("2026-06-01T08:00")
+    for n in range(60):
+        moment = start + timedelta(minutes=10 * n)
+        if n <= 30:
+            lake.add("1", moment, "odometer", 50_000 + n, source="dimo/integration/history")
+        if n >= 20:
+            live = moment + timedelta(microseconds=n % 2)
+            lake.add("1", live, "powertrainTransmissionTravelledDistance", 50_000 + n, source="0xlive")
+    # And then by a Tesla's own payload, in miles.
+    lake.add("1", start + timedelta(hours=11), "vehicle_state.odometer", 50_065 / 1.609344, source="0xtesla")
+    lake.add("1", start + timedelta(hours=12), "vehicle_state.odometer", 50_070 / 1.609344, source="0xtesla")
+    lake.write()
+    assert lake.query("SELECT DISTINCT is_valid, cycle FROM odometer") == [(True, 1)]
+    assert lake.query("SELECT distance_robust_km, resets FROM distance_driven") == [(70, 0)]
+    assert lake.query("SELECT sum(distance_m) FROM distance_daily") == [(70_000,)]

@@ -1,0 +1,32 @@
+-- distance_weekly_in(tz): how far each vehicle was driven in each week of an IANA zone, such as 'Europe/Berlin'.
+--
+-- Example
+--   FROM distance_weekly_in('Europe/Berlin')
+--
+-- Columns
+--   vehicle_id   token id in decimal, or user device id
+--   week         its first day, a Monday: weeks are those of ISO 8601
+--   distance_km  km; 0 where it was read and had not moved; null where it was not read at all
+--   observed_km  the part between two readings of one day
+--   bridged_km   the part between the first reading of a day and the one before it, on an earlier day
+--   distance_m   distance_km in whole metres
+--   readings     valid readings
+--   resets       resets and swaps of the odometer found in it
+--   days_read    days with a valid reading
+--
+-- Rules
+--   The sum of its days in `distance_daily_in(tz)`: what was driven over its border counts where it is first seen, and
+--   none is lost or counted twice. Every week from the vehicle's first to its last known day has a row.
+CREATE MACRO distance_weekly_in(tz) AS TABLE
+SELECT
+    vehicle_id,
+    date_trunc('week', date)::DATE AS week,
+    sum(distance_m) / 1000 AS distance_km,
+    round(sum(observed_km * 1000)) / 1000 AS observed_km,
+    round(sum(bridged_km * 1000)) / 1000 AS bridged_km,
+    sum(distance_m)::BIGINT AS distance_m,
+    sum(readings)::BIGINT AS readings,
+    sum(resets)::BIGINT AS resets,
+    count_if(readings > 0) AS days_read
+FROM distance_daily_in(tz)
+GROUP BY ALL;
