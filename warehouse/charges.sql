@@ -30,13 +30,13 @@ WITH flags AS (
         value_number <> 0 AS is_on,
         lead(timestamp) OVER in_time AS next_at,
         lead(value_number) OVER in_time = 0 AS is_next_off
-    FROM measured
+    FROM signals_canonical
     WHERE signal = 'powertrainTractionBatteryChargingIsCharging'
     WINDOW in_time AS (PARTITION BY vehicle_id ORDER BY timestamp, value_number)
 ),
 electric AS (
     SELECT DISTINCT vehicle_id
-    FROM measured
+    FROM signals_canonical
     WHERE signal IN (
         'powertrainTractionBatteryChargingIsCharging', 'powertrainTractionBatteryStateOfChargeCurrent'
     )
@@ -63,7 +63,7 @@ words AS (
         CASE WHEN signal = 'currentLocationCoordinates.latitude' THEN nullif(value_number, 0) END AS latitude,
         CASE WHEN signal = 'currentLocationCoordinates.longitude' THEN nullif(value_number, 0) END AS longitude,
         CASE WHEN signal = 'powertrainTractionBatteryChargingAddedEnergy' THEN value_number END AS energy_kwh
-    FROM measured
+    FROM signals_canonical
     SEMI JOIN electric USING (vehicle_id)
     WHERE signal IN (
         'powertrainTractionBatteryStateOfChargeCurrent', 'powertrainTractionBatteryChargingAddedEnergy',
@@ -160,7 +160,7 @@ sessions AS (
 ),
 capacities AS (
     SELECT vehicle_id, arg_max(value_number, timestamp) AS capacity_kwh
-    FROM measured
+    FROM signals_canonical
     WHERE signal = 'powertrainTractionBatteryGrossCapacity'
     GROUP BY ALL
 ),

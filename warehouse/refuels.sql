@@ -28,7 +28,7 @@ WITH slots AS (
             FILTER (signal = 'currentLocationCoordinates.latitude') AS latitude,
         arg_min(nullif(value_number, 0), timestamp)
             FILTER (signal = 'currentLocationCoordinates.longitude') AS longitude
-    FROM measured
+    FROM signals_canonical
     WHERE signal IN (
         'powertrainFuelSystemRelativeLevel', 'currentLocationCoordinates.latitude',
         'currentLocationCoordinates.longitude'

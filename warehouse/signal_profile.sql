@@ -3,6 +3,9 @@
 -- Columns
 --   vehicle_id    token id in decimal, or user device id
 --   name          as in `signals`
+--   signal        the canonical name for it, as in `signals_canonical`; null where there is none
+--   unit          the unit of min_value, median_value and max_value; null where it has none, or it is not known to be
+--                 that of the signal
 --   first_at      when it was first measured, UTC
 --   last_at       when it was last measured, UTC
 --   samples       values, nulls included
@@ -18,9 +21,16 @@
 -- Rules
 --   Every value is looked at: on a large warehouse ask for some names or vehicles, which reads only these.
 CREATE VIEW signal_profile AS
+WITH known AS (
+    SELECT name, min(signal) AS signal, min(unit) FILTER (conversion = '' AND unit <> '') AS unit
+    FROM signal_catalogue
+    GROUP BY ALL
+)
 SELECT
     vehicle_id,
     name,
+    any_value(known.signal) AS signal,
+    any_value(known.unit) AS unit,
     min(timestamp) AS first_at,
     max(timestamp) AS last_at,
     count(*) AS samples,
@@ -33,4 +43,5 @@ SELECT
     approx_count_distinct(value_string) AS texts,
     list_sort(list(DISTINCT source)) AS sources
 FROM signals
+LEFT JOIN known USING (name)
 GROUP BY ALL;

@@ -44,7 +44,7 @@ WITH ignition AS (
         value_number <> 0 AS is_on,
         lead(timestamp) OVER in_time AS next_at,
         lead(value_number) OVER in_time = 0 AS is_next_off
-    FROM measured
+    FROM signals_canonical
     WHERE signal = 'isIgnitionOn'
     WINDOW in_time AS (PARTITION BY vehicle_id ORDER BY timestamp, value_number)
 ),
@@ -65,7 +65,7 @@ readings AS (
 ),
 words_in_gap AS (
     SELECT vehicle_id, date
-    FROM measured
+    FROM signals_canonical
     WHERE signal IN ('isIgnitionOn', 'speed')
     GROUP BY vehicle_id, date, signal, epoch_ms(timestamp) // (gap_s * 1000)
     HAVING count(*) > 1
@@ -97,7 +97,7 @@ words AS (
         CASE WHEN speed > 3 THEN timestamp END AS drive_to,
         CASE WHEN speed > 3 THEN 2 END AS evidence,
         NULL::TIMESTAMPTZ AS off_at
-    FROM measured
+    FROM signals_canonical
     WHERE signal IN ('speed', 'currentLocationCoordinates.latitude', 'currentLocationCoordinates.longitude')
     UNION ALL BY NAME
     SELECT

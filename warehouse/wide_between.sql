@@ -34,7 +34,7 @@ WITH received AS (
         epoch_ms(timestamp) // 1000 AS second,
         signal,
         value_number AS value
-    FROM measured
+    FROM signals_canonical
     WHERE signal IN (
         'currentLocationCoordinates.latitude', 'currentLocationCoordinates.longitude', 'speed',
         'powertrainTransmissionTravelledDistance', 'isIgnitionOn', 'powertrainCombustionEngineSpeed',

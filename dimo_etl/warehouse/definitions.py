@@ -64,7 +64,6 @@ ORDER = (
     "error_episodes",
     "events",
     "telemetry_bounds",
-    "measured",
     "trips_by",
     "trips",
     "charges",

@@ -189,6 +189,19 @@ def test_a_month_is_as_fresh_as_pandas_says(simulated):
         assert row.lag_p95_s == pytest.approx(lags.quantile(0.95))
 
 
+def test_a_unit_is_that_of_the_values_and_is_left_out_where_the_source_sends_another(lake):
+    # What `soc` and `fuelPercentRemaining` hold is a ratio or per cent, a name of no signal has no unit.
+    for name in ("soc", "batteryVoltage", "charging", "ssid"):
+        lake.add("1", EIGHT, name, 1)
+    lake.write()
+    assert lake.query("SELECT name, signal, unit FROM signal_profile ORDER BY name") == [
+        ("batteryVoltage", "lowVoltageBatteryCurrentVoltage", "V"),
+        ("charging", "powertrainTractionBatteryChargingIsCharging", None),
+        ("soc", "powertrainTractionBatteryStateOfChargeCurrent", None),
+        ("ssid", None, None),
+    ]
+
+
 def test_a_signal_has_its_span_rate_nulls_and_range(lake):
     # Four samples on 5 January and two on the 7th: 6 samples on 2 days, 2 a day over three days. One in 6 is null; the
     # numbers are 1, 2, 3 and 40: their median is 2.5.
@@ -200,8 +213,8 @@ def test_a_signal_has_its_span_rate_nulls_and_range(lake):
     lake.add("2", EIGHT, "speed", True)
     lake.write()
     assert lake.query("SELECT * EXCLUDE (first_at, last_at) FROM signal_profile ORDER BY vehicle_id") == [
-        ("1", "speed", 6, 2, 2.0, pytest.approx(1 / 6), 1.0, 2.5, 40.0, 1, ["a", "b"]),
-        ("2", "speed", 1, 1, 1.0, 0.0, None, None, None, 0, ["test"]),
+        ("1", "speed", "speed", "km/h", 6, 2, 2.0, pytest.approx(1 / 6), 1.0, 2.5, 40.0, 1, ["a", "b"]),
+        ("2", "speed", "speed", "km/h", 1, 1, 1.0, 0.0, None, None, None, 0, ["test"]),
     ]
     assert lake.query("SELECT epoch(first_at), epoch(last_at) FROM signal_profile WHERE vehicle_id = '1'") == [
         (EIGHT.timestamp(), EIGHT.timestamp() + 2 * 86_400)

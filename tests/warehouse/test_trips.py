@@ -75,12 +75,12 @@ def test_speeds_of_a_parked_vehicle_are_noise(lake):
     assert trips(lake, "*") == []
 
 
-@pytest.mark.parametrize(("name", "on", "off"), [("isIgnitionOn", 1, 0), ("ignition", True, False)])
-def test_a_drive_by_ignition_is_from_on_to_off_and_a_short_off_is_part_of_it(lake, name, on, off):
+@pytest.mark.parametrize(("on", "off"), [(1, 0), (True, False)])
+def test_a_drive_by_ignition_is_from_on_to_off_and_a_short_off_is_part_of_it(lake, on, off):
     # On at 08:00, off from 08:10 to 08:14:59 (299 s), on again, off for good at 08:30: one drive of 30 minutes, though
     # the vehicle stood still for most of it.
     for time, value in (("08:00", on), ("08:10", off), ("08:14:59", on), ("08:30", off), ("09:30", off)):
-        lake.add("1", at(f"2026-01-05T{time}"), name, value)
+        lake.add("1", at(f"2026-01-05T{time}"), "isIgnitionOn", value)
     drive(lake, EIGHT + timedelta(minutes=20), 120)
     lake.write()
     assert trips(lake, "duration_s, ended_by, found_by") == [(1800.0, "ignition", "ignition")]

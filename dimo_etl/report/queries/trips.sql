@@ -11,7 +11,7 @@ positions AS (
         timestamp,
         max(value_number) FILTER (signal = 'currentLocationCoordinates.latitude') AS latitude,
         max(value_number) FILTER (signal = 'currentLocationCoordinates.longitude') AS longitude
-    FROM measured
+    FROM signals_canonical
     WHERE date BETWEEN ${first} AND ${last} + 1
         AND signal IN ('currentLocationCoordinates.latitude', 'currentLocationCoordinates.longitude')${only}
     GROUP BY ALL
