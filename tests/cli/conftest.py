@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from dimo_etl.sandbox.server import SandboxServer
 
 PROJECT = Path(__file__).parents[2]
 PROGRAM = Path(sys.executable).with_name("dimo-etl")
+_PROGRESS = re.compile(r"^[\w -]+: [\d,]+( of [\d,]+)?( MB)?( \(.*\))?\n", re.MULTILINE)
 
 
 class User:
@@ -30,8 +32,11 @@ class User:
         self.environ = {"PATH": os.environ["PATH"]} | own | environ
 
     def run(self, *arguments: object, **changes: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end; `changes` are to its environment."""
-        return subprocess.run(
+        """Run a command to its end; `changes` are to its environment.
+
+        The lines of progress, which only a slow machine shows, are left out of what it says.
+        """
+        told = subprocess.run(
             [PROGRAM, *map(str, arguments)],
             cwd=self.folder,
             env=self.environ | changes,
@@ -40,6 +45,8 @@ class User:
             timeout=120,
             check=False,
         )
+        told.stderr = _PROGRESS.sub("", told.stderr)
+        return told
 
     def start(self, *arguments: object) -> subprocess.Popen[bytes]:
         """Start a command, its output thrown away."""
