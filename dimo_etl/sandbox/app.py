@@ -11,7 +11,6 @@ from dimo_etl.sandbox import auth, exchange
 from dimo_etl.sandbox.auth import Auth
 from dimo_etl.sandbox.cache import ResponseCache
 from dimo_etl.sandbox.callers import Callers
-from dimo_etl.sandbox.chance import chance
 from dimo_etl.sandbox.device_data import DeviceData
 from dimo_etl.sandbox.devices import Devices
 from dimo_etl.sandbox.exchange import Exchange
@@ -59,7 +58,7 @@ def build_app(
         fleet,
         faults,
         ResponseCache(clock),
-        chance(seed, "draws"),
+        seed,
         callers,
         exports,
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from random import Random
 
 import orjson
 from starlette.requests import Request
@@ -14,6 +14,7 @@ from starlette.routing import Route
 from dimo_etl.sandbox import bounds, distances, elasticsearch, snapshot
 from dimo_etl.sandbox.cache import ResponseCache
 from dimo_etl.sandbox.callers import Callers
+from dimo_etl.sandbox.chance import chance
 from dimo_etl.sandbox.export import Exports
 from dimo_etl.sandbox.faults import Faults
 from dimo_etl.sandbox.fleet import Fleet
@@ -36,7 +37,7 @@ class DeviceData:
         fleet: Fleet,
         faults: Faults,
         cache: ResponseCache,
-        random: Random,
+        seed: int,
         callers: Callers,
         exports: Exports,
     ) -> None:
@@ -46,14 +47,15 @@ class DeviceData:
             fleet: holds the documents.
             faults: what goes wrong in a search.
             cache: remembers answers.
-            random: makes the draws.
+            seed: fixes the draws: each depends on what is asked for and how often it was asked before.
             callers: knows who asks.
             exports: where the export jobs go.
         """
         self._fleet = fleet
         self._faults = faults
         self._cache = cache
-        self._random = random
+        self._seed = seed
+        self._asked: Counter[tuple[int, int, int]] = Counter()
         self._callers = callers
         self._exports = exports
 
@@ -121,7 +123,10 @@ class DeviceData:
     def _search(self, token_id: int, start_ms: int, end_ms: int, privileges: frozenset[int]) -> Response:
         if self._faults.is_broken(token_id, start_ms, end_ms):
             raise RefusedError(500, "Internal error.")
-        result = elasticsearch.search(self._fleet, token_id, start_ms, end_ms, self._random)
+        asked = (token_id, start_ms, end_ms)
+        self._asked[asked] += 1
+        draw = chance(self._seed, "draw", *asked, self._asked[asked])
+        result = elasticsearch.search(self._fleet, token_id, start_ms, end_ms, draw)
         if (fault := self._faults.take_search()) is not None:
             result = elasticsearch.damage(result, fault)
         return Response(elasticsearch.body(result, privileges), media_type="application/json")

@@ -90,3 +90,10 @@ def bench(_running, tmp_path: Path):
     with Store(str(tmp_path / "lake")) as store:
         yield Bench(_running, store)
     _running.faults.clear()
+
+
+@pytest.fixture
+def fresh_bench(tmp_path: Path):
+    """A sandbox that nobody has asked anything yet, so that its draws are the same each time."""
+    with SandboxServer(port=0, seed=1, today=TODAY) as sandbox, Store(str(tmp_path / "lake")) as store:
+        yield Bench(sandbox, store)
