@@ -1,9 +1,9 @@
 """Whatever glitches are put into a true curve, the valid readings are the true ones and the distance is the true one.
 
 A reading with a reason of its own (a sentinel, no number, a wrong clock, too large) may come anywhere and any number of
-times. A spike comes alone, with five readings of the curve between it and the next one, and off the curve: above all
-that the five readings after it show, or below all that the five before it show; the first reading of all, above the
-ten after it. Nearer ones could be true.
+times. A spike comes alone or, amid the curve, with another, with five readings of the curve between it and the next
+one. It is off the curve: above all that the five readings after it show, or below all that the five before it show; as
+the first reading of all, above the ten after it. Nearer ones could be true.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Stretch:
     without_clock: bool
     up: int
     down: int
+    twice: bool
 
 
 STRETCHES = st.builds(
@@ -64,6 +65,7 @@ STRETCHES = st.builds(
     without_clock=st.sampled_from((False, False, False, False, True)),
     up=st.sampled_from((0, 0, *FAR)),
     down=st.sampled_from((0, 0, *OFF)),
+    twice=st.booleans(),
 )
 # The first stretch leads to the first reading, and the last one from the last.
 VEHICLES = st.tuples(st.integers(1_100_000, 300_000_000), st.lists(STRETCHES, min_size=9, max_size=30))
@@ -94,7 +96,8 @@ def drive(lake: Lake, vehicle: str, start_m: int, stretches: list[Stretch]) -> t
                 spike = max(curve[n : n + (5 if n else 10)], default=curve[-1]) / 1000 + stretch.up
             else:
                 spike = min(curve[max(0, n - 5) : max(1, n)]) / 1000 - stretch.down
-            between.insert(len(between) // 2, spike)
+            pair = stretch.twice and n and len(curve[n:]) >= 5
+            between[len(between) // 2 : len(between) // 2] = [spike, spike + 7] if pair else [spike]
             since_spike = 0
         for second, reading in enumerate(between, 1):
             lake.add(vehicle, moment + timedelta(seconds=second), "odometer", reading)
