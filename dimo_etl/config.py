@@ -30,6 +30,8 @@ _SERVICES = {
     "DIMO_TELEMETRY_URL": "telemetry-api",
 }
 STATUS_EVENTS = "dimo.status"
+# Plain names only: they stand in SQL and in patterns of files.
+_BUCKET = re.compile(r"s3://[A-Za-z0-9._-]+(/[A-Za-z0-9._=-]+)*/?(\?[^?#]*)?")
 _EVENT_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # The Device Data API is closed to most licences; the sandbox serves it, and its draws are the hardest to complete.
 _DEFAULT_SOURCES = {"production": "fetch", "dev": "fetch", "sandbox": "device-data"}
@@ -80,7 +82,7 @@ class Settings:
         fetch_url, telemetry_url: bases of the GraphQL services, to which `/query` is added.
         contract: the vehicle NFT contract the token exchange is asked about.
         chain_id: the chain it is on, as DIDs name it.
-        warehouse: absolute folder.
+        warehouse: absolute folder, or address in an object store.
         source: where history comes from, a name of `history.sources.SOURCES`.
         event_types: the types of CloudEvents that are brought of raw events.
         max_rps: requests a second over all processes of this machine; None for no limit.
@@ -236,7 +238,13 @@ def is_loopback(url: str) -> bool:
 def _warehouse(text: str) -> str:
     if "://" in text:
         # The address is not repeated: it may hold a key.
-        raise ConfigError("DIMO_WAREHOUSE is an address; give a folder, mounted from elsewhere if need be.")
+        if "@" in text:
+            raise ConfigError(
+                "DIMO_WAREHOUSE holds a user or a key; give these as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            )
+        if _BUCKET.fullmatch(text) is None:
+            raise ConfigError("DIMO_WAREHOUSE is an address of no object store; give a folder, or s3://bucket/folder.")
+        return text
     return str(Path(text).expanduser().absolute())
 
 

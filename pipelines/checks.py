@@ -7,7 +7,6 @@ A check looks at the days of its run; started by itself, without a day, it looks
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from pathlib import Path
 
 import dagster as dg
 
@@ -100,8 +99,8 @@ def odometers(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dim
     A warning: the views leave out what they do not believe, and distances go on; but somebody should know.
     """
     with explained(dimo):
-        root = Path(dimo.settings.warehouse)
-        with Store(str(root)) as store:
+        root = dimo.settings.warehouse
+        with Store(root) as store:
             days = _days(context, store)
         with excerpt(root, days) as session:
             rows = session.execute(_ODD_ODOMETERS).fetchall()
@@ -126,7 +125,7 @@ def odometers(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dim
 def agrees(dimo: dg.ResourceParam[Dimo]) -> dg.AssetCheckResult:
     """What DIMO says was driven is what our readings say by DIMO's own rule; if not, both numbers and why are here."""
     with explained(dimo):
-        root = Path(dimo.settings.warehouse)
+        root = dimo.settings.warehouse
         publish(root)
         with Warehouse.open(root) as warehouse:
             rows = warehouse.arrow("FROM reconciliation ORDER BY vehicle_id, date NULLS FIRST").to_pylist()

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 
 import dagster as dg
 
@@ -54,7 +53,6 @@ def raw_metadata(store: Store, day: DayFetched, batch: BatchFetched, seconds: fl
 def signals_metadata(root: str, day: date, written: DayWritten | None, seconds: float) -> Metadata:
     """Of a day of `signals`."""
     records = written.coverage if written else ()
-    report = Path(root, layout.REPORT)
     return {
         "dagster/partition_row_count": dg.MetadataValue.int(written.rows if written else 0),
         "bytes": dg.MetadataValue.int(written.size_bytes if written else 0),
@@ -64,7 +62,7 @@ def signals_metadata(root: str, day: date, written: DayWritten | None, seconds: 
         "rewritten": dg.MetadataValue.bool(written.rewritten if written else False),
         "seconds_flattening": dg.MetadataValue.float(round(seconds, 3)),
         "file": dg.MetadataValue.path(f"{root}/{layout.signals_file(day)}"),
-        **({"report": dg.MetadataValue.path(str(report))} if report.is_file() else {}),
+        **({"report": dg.MetadataValue.path(f"{root}/{layout.REPORT}")} if Store(root).exists(layout.REPORT) else {}),
     }
 
 
@@ -76,7 +74,7 @@ def seen_metadata(root: str, days: Sequence[date]) -> dict[date, Metadata]:
     """
     bars: dict[date, list[Bars]] = defaultdict(list)
     rows: dict[date, list[tuple[object, ...]]] = defaultdict(list)
-    with excerpt(Path(root), days) as session:
+    with excerpt(root, days) as session:
         query = (
             "SELECT date, vehicle_id, distance_km, coalesce(sum(errors), 0)::INTEGER FROM distance_daily "
             "LEFT JOIN errors_daily USING (vehicle_id, date) GROUP BY ALL ORDER BY ALL"

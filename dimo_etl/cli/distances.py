@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,7 +33,7 @@ def distances(
 
     chosen = settings()
     brought = bring_distances(chosen, only=[parse_vehicle_id(text) for text in vehicle or []], refresh=refresh)
-    publish(Path(chosen.warehouse))
+    publish(chosen.warehouse)
     came = {said.vehicle_id for said in brought.said}
     typer.echo(
         f"{len(came):,} vehicles asked about, {len(brought.not_due):,} within the hour, "

@@ -69,7 +69,7 @@ def import_files(
                     _bring(store, path, f"from {hosts[source]}", vehicle_id)
                 for path in paths.get(source, ()):
                     _bring(store, path, str(path), vehicle_id)
-        publish(Path(chosen.warehouse))
+        publish(chosen.warehouse)
 
 
 def _bring(store: Store, path: Path, called: str, vehicle_id: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,7 +38,7 @@ def snapshot(
     if not run.vehicles:
         typer.echo("No vehicle is shared with this licence; ask an owner to share one, then run this again.", err=True)
         return
-    publish(Path(chosen.warehouse))
+    publish(chosen.warehouse)
     answered = [done for done in run.vehicles if done.outcome in (Outcome.SEEN, Outcome.NOTHING_YET)]
     signals, new = sum(done.signals for done in answered), sum(done.new_signals for done in answered)
     typer.echo(

@@ -27,6 +27,7 @@ def verify(
 
       dimo-etl verify --repair
     """
+    from dimo_etl.lake.bucket import is_address
     from dimo_etl.lake.store import Store
     from dimo_etl.lake.verify import verify as check
     from dimo_etl.repair import repair as make_whole
@@ -34,7 +35,7 @@ def verify(
     from dimo_etl.warehouse.show import printable
 
     chosen = settings()
-    if not Path(chosen.warehouse).is_dir():
+    if not is_address(chosen.warehouse) and not Path(chosen.warehouse).is_dir():
         raise WarehouseError(f"There is no warehouse at {chosen.warehouse} yet; bring some days with `dimo-etl sync`.")
     found = []
     with Store(chosen.warehouse) as store, progress("checking files", None) as advance:
@@ -53,6 +54,6 @@ def verify(
     for done in make_whole(chosen, wrong):
         typer.echo(f"{'Repaired' if done.whole else 'Not repaired'}: {done.name}: {done.told}", err=not done.whole)
         left += not done.whole
-    publish(Path(chosen.warehouse))
+    publish(chosen.warehouse)
     if left:
         raise WarehouseError(f"{left:,} files are still not what was written; each is named above, with what to do.")

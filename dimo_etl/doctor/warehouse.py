@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from dimo_etl.errors import WarehouseError
+from dimo_etl.lake.bucket import is_address
 from dimo_etl.lake.raw import days_held
 from dimo_etl.lake.store import Store
 
@@ -22,7 +23,7 @@ def writable(root: str) -> str:
     Raises:
         WarehouseError, ConfigError: the system refuses it.
     """
-    if not Path(root).exists():
+    if not is_address(root) and not Path(root).exists():
         # Nothing is made that was not there: other commands tell a warehouse of one's own by its folder.
         home = _nearest(Path(root))
         try:
@@ -44,6 +45,8 @@ def room(root: str) -> str:
     Raises:
         WarehouseError: too little to write the largest day twice, or less than 1 GiB.
     """
+    if is_address(root):
+        return "an object store has no end"
     free = shutil.disk_usage(_nearest(Path(root))).free
     with Store(root) as store:
         largest = max((_size(Path(root), day.isoformat()) for day in days_held(store)), default=0)
@@ -61,13 +64,13 @@ def views(root: str) -> str:
     Raises:
         WarehouseError, QueryError: they do not.
     """
-    if Path(root).is_dir():
-        return _answers(Path(root))
+    if is_address(root) or Path(root).is_dir():
+        return _answers(root)
     with tempfile.TemporaryDirectory(prefix="dimo-etl-doctor-") as folder:
-        return _answers(Path(folder))
+        return _answers(folder)
 
 
-def _answers(root: Path) -> str:
+def _answers(root: str) -> str:
     from dimo_etl.warehouse import Warehouse
     from dimo_etl.warehouse import views as defined
 

@@ -4,6 +4,9 @@ Promise: the rows, their proof (the coverage records in the footer) and the list
 replaced by one rename. The same raw units give the same bytes. A file that is up to date is left alone; of one that
 is not, the rows of vehicles whose units did not change are taken over as they are.
 
+In an object store no lock keeps other machines out. There the raw units are listed again after the file is in place,
+and where they are not those it was made from, it is made again: whoever writes last has seen what all have written.
+
 Flattening works through bounded chunks of events; the rows of each name wait in memory, or on disk where a day is
 large, until all vehicles are through.
 """
@@ -76,7 +79,19 @@ def write_day(store: Store, day: date) -> DayWritten | None:
     """
     with store.lock(f"signals-{day}"):
         units = raw.units_of(store, day)
-        return write_units(store, day, units) if units else None
+        if not units:
+            return None
+        written = write_units(store, day, units)
+        return _followed(store, day, units, written) if store.shared and written.rewritten else written
+
+
+def _followed(store: Store, day: date, units: list[raw.RawUnit], written: DayWritten) -> DayWritten:
+    """Make a day's files again until its raw units are those that they were made from."""
+    made_from = _inputs(store, day, units)
+    while (now := _inputs(store, day, units := raw.units_of(store, day))) != made_from:
+        # Also where the file in place seems right: what could not be understood may be another writer's.
+        written, made_from = _put_in_place(store, day, build_units(store, day, units)), now
+    return written
 
 
 def write_units(store: Store, day: date, units: list[raw.RawUnit]) -> DayWritten:
@@ -90,7 +105,8 @@ def write_units(store: Store, day: date, units: list[raw.RawUnit]) -> DayWritten
     held = _held(store, name)
     if held is not None and held.inputs == inputs:
         return DayWritten(day, held.rows, held.size_bytes, held.coverage, rewritten=False)
-    kept = _unchanged(store, day, held, inputs) if held is not None else _Kept()
+    # Where no lock keeps others out, the file may be another one by the time its rows are read.
+    kept = _unchanged(store, day, held, inputs) if held is not None and not store.shared else _Kept()
     if kept.records:
         # A file that turns out to be damaged is no help.
         with contextlib.suppress(*UNREADABLE):
@@ -106,7 +122,10 @@ def rewrite_day(store: Store, day: date) -> DayWritten | None:
     """
     with store.lock(f"signals-{day}"):
         units = raw.units_of(store, day)
-        return _put_in_place(store, day, build_units(store, day, units)) if units else None
+        if not units:
+            return None
+        written = _put_in_place(store, day, build_units(store, day, units))
+        return _followed(store, day, units, written) if store.shared else written
 
 
 def _put_in_place(store: Store, day: date, built: DayBuilt) -> DayWritten:

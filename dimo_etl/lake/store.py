@@ -27,12 +27,28 @@ class Store:
     """The files below a warehouse's root, named by relative paths with `/`.
 
     Args:
-        root: an absolute folder; it is made with its first file.
+        root: an absolute folder, which is made with its first file; or an address in an object store.
+
+    Attributes:
+        root: the folder; or the address, without its query.
+        shared: whether other machines may write here without any lock between.
     """
+
+    shared = False
+
+    def __new__(cls, root: str) -> Store:
+        """A folder's, or an object store's."""
+        if cls is not Store or "://" not in root:
+            return super().__new__(cls)
+        from dimo_etl.lake.bucket import BucketStore
+
+        return super().__new__(BucketStore)
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._fs = fs.LocalFileSystem()
+        self._fs: fs.FileSystem = fs.LocalFileSystem()
+        self._base = root
+        self._home = Path(root)
         self._scratch: Path | None = None
         self._scratch_lock: FileLock | None = None
         self._opening = threading.Lock()
@@ -86,23 +102,27 @@ class Store:
     def exists(self, name: str) -> bool:
         """Whether a file of that name is there."""
         with self.explained(f"look for {name} in"):
-            return bool(self._fs.get_file_info(f"{self.root}/{name}").type == fs.FileType.File)
+            return bool(self._fs.get_file_info(f"{self._base}/{name}").type == fs.FileType.File)
 
     def names(self, folder: str) -> list[str]:
         """The names of the files and folders directly in a folder, sorted; none where it does not exist."""
-        selector = fs.FileSelector(f"{self.root}/{folder}", allow_not_found=True)
+        selector = fs.FileSelector(f"{self._base}/{folder}", allow_not_found=True)
         with self.explained(f"list {folder} in"):
             return sorted(info.base_name for info in self._fs.get_file_info(selector))
 
     def size_of(self, folder: str) -> int:
         """The bytes of the files directly in a folder; 0 where it does not exist."""
-        selector = fs.FileSelector(f"{self.root}/{folder}", allow_not_found=True)
+        selector = fs.FileSelector(f"{self._base}/{folder}", allow_not_found=True)
         with self.explained(f"list {folder} in"):
             return sum(info.size or 0 for info in self._fs.get_file_info(selector))
 
     def open(self, name: str) -> pa.NativeFile:
         """A file opened for reading at any position."""
-        return self._fs.open_input_file(f"{self.root}/{name}")
+        return self._fs.open_input_file(f"{self._base}/{name}")
+
+    def refused(self, error: BaseException) -> bool:  # noqa: ARG002 - an object store tells by it
+        """Whether an error tells of where the files lie rather than of what a file holds; a disk tells it itself."""
+        return False
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -111,7 +131,7 @@ class Store:
         The lock is the operating system's, on an open file: a killed process leaves none behind.
         """
         with self.explained("lock"):
-            folder = Path(self.root) / ".locks"
+            folder = self._home / ".locks"
             self._make_folder(folder)
             lock = FileLock(folder / quote(name, safe="="), mode=0o600, thread_local=False)
             lock.acquire()
@@ -142,7 +162,7 @@ class Store:
 
     def _open_scratch(self) -> Path:
         with self.lock("tmp"):
-            home = Path(self.root) / ".tmp"
+            home = self._home / ".tmp"
             self._make_folder(home)
             _sweep(home)
             folder = home / f"{os.getpid()}-{secrets.token_hex(4)}"

@@ -80,6 +80,9 @@ def reading(store: Store, name: str) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
+        if store.refused(error):
+            with store.explained(f"read {name} in"):
+                raise
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise WarehouseError(
             f"The file {store.root}/{name} is damaged ({reason}); run `dimo-etl verify --repair`."

@@ -22,6 +22,7 @@ import pyarrow as pa
 import dimo_etl
 from dimo_etl.errors import WarehouseError
 from dimo_etl.lake import layout
+from dimo_etl.lake.bucket import BucketStore
 from dimo_etl.schema import SIGNALS
 
 SQL_FOLDER = Path(dimo_etl.__file__).parents[1] / "warehouse"
@@ -154,11 +155,11 @@ def views() -> list[View]:
     return [view for view in described if view.columns]
 
 
-def statements(root: Path) -> list[str]:
+def statements(root: Path | BucketStore) -> list[str]:
     """The statements that define every view over the lake at `root`, comments for the catalog included.
 
     Args:
-        root: the warehouse's folder, absolute; any name is safe, quotes and glob characters too.
+        root: the warehouse's folder, absolute; any name is safe, quotes and glob characters too. Or its bucket.
     """
     bindings = _bindings(root)
     made = []
@@ -184,9 +185,9 @@ def _text(name: str) -> str:
     return (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def _bindings(root: Path) -> Mapping[str, str]:
+def _bindings(root: Path | BucketStore) -> Mapping[str, str]:
     """What stands for the files: a scan where there are any, an empty relation with their columns where not."""
-    escaped = glob.escape(str(root))
+    escaped = root.root if isinstance(root, BucketStore) else glob.escape(str(root))
     days = quoted(f"{escaped}/signals/date=*/signals.parquet")
     refused = quoted(f"{escaped}/quarantine/date=*/*.parquet")
     shown = quoted(f"{escaped}/snapshots/date=*/*.parquet")
@@ -194,20 +195,20 @@ def _bindings(root: Path) -> Mapping[str, str]:
     said = quoted(f"{escaped}/{layout.DISTANCES}/asked=*/*.parquet")
     by_day = "hive_partitioning = true, hive_types = {'date': DATE}"
     signals, footers = _empty(_signals_columns()), _empty(_FOOTERS)
-    if _any_day(root / "signals"):
+    if _any_day(root, "signals"):
         signals, footers = f"read_parquet({days}, {by_day})", f"parquet_kv_metadata({days})"
     vehicles = _empty(_VEHICLES)
-    if (root / layout.VEHICLES).is_file():
+    if root.exists(layout.VEHICLES) if isinstance(root, BucketStore) else (root / layout.VEHICLES).is_file():
         vehicles = _widened(f"read_parquet({listed})", _VEHICLES)
     distances = _empty(_DISTANCES)
-    if _any_day(root / layout.DISTANCES, "asked"):
+    if _any_day(root, layout.DISTANCES, "asked"):
         distances = _widened(f"read_parquet({said}, hive_partitioning = false, union_by_name = true)", _DISTANCES)
     return {
         "vehicles": vehicles,
         "signals": signals,
         "footers": footers,
-        "quarantine": f"read_parquet({refused}, {by_day})" if _any_day(root / "quarantine") else _empty(_QUARANTINE),
-        "snapshots": f"read_parquet({shown}, {by_day})" if _any_day(root / "snapshots") else _empty(_SNAPSHOTS),
+        "quarantine": f"read_parquet({refused}, {by_day})" if _any_day(root, "quarantine") else _empty(_QUARANTINE),
+        "snapshots": f"read_parquet({shown}, {by_day})" if _any_day(root, "snapshots") else _empty(_SNAPSHOTS),
         "distances": distances,
         "catalogue": _catalogue(),
     }
@@ -219,12 +220,18 @@ def _catalogue() -> str:
         return quoted(orjson.dumps(list(csv.DictReader(file))).decode())
 
 
-def _any_day(folder: Path, key: str = "date") -> bool:
+def _any_day(root: Path | BucketStore, name: str, key: str = "date") -> bool:
     """Whether a glob over the days of a folder would match; it stops at the first, however many there are."""
+    if isinstance(root, BucketStore):
+        days = (f"{name}/{day}" for day in root.names(name) if day.startswith(f"{key}="))
+        return any(file.endswith(".parquet") for day in days for file in root.names(day))
+    folder = root / name
     try:
-        with os.scandir(folder) as days:
+        with os.scandir(folder) as found:
             return any(
-                any(Path(day.path).glob("*.parquet")) for day in days if day.name.startswith(f"{key}=") and day.is_dir()
+                any(Path(day.path).glob("*.parquet"))
+                for day in found
+                if day.name.startswith(f"{key}=") and day.is_dir()
             )
     except (FileNotFoundError, NotADirectoryError):
         return False

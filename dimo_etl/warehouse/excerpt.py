@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dimo_etl.lake import layout
+from dimo_etl.lake.bucket import BucketStore, is_address
 from dimo_etl.warehouse.definitions import statements
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def excerpt(root: Path, days: Sequence[date]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A session over a warehouse that holds nothing but these days, made of links to their files.
+def excerpt(root: Path | str, days: Sequence[date]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A session over a warehouse that holds nothing but these days: links to their files, or copies out of a bucket.
 
     Raises:
         WarehouseError: a file cannot be read.
@@ -35,12 +36,17 @@ def excerpt(root: Path, days: Sequence[date]) -> Iterator[duckdb.DuckDBPyConnect
     files = [layout.VEHICLES]
     files += [name for day in days for name in (layout.signals_file(day), layout.quarantine_file(day))]
     with tempfile.TemporaryDirectory(prefix="dimo-etl-days-") as folder:
+        bucket = BucketStore(str(root)) if is_address(root) else None
         for name in files:
-            target, link = root.absolute() / name, Path(folder, name)
-            if target.is_file():
+            target, link = Path(root).absolute() / name, Path(folder, name)
+            if bucket is not None:
+                if bucket.exists(name):
+                    link.parent.mkdir(parents=True, exist_ok=True)
+                    link.write_bytes(bucket.read(name))
+            elif target.is_file():
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(target)
-        with explained(root), duckdb.connect() as connection:
+        with explained(Path(folder) if bucket else Path(root)), duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
             for statement in statements(Path(folder)):
                 connection.execute(statement)

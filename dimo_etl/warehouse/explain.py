@@ -11,16 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dimo_etl.errors import QueryError, WarehouseError
+from dimo_etl.lake.bucket import BucketStore
 from dimo_etl.lake.tables import UNREADABLE
 from dimo_etl.warehouse.show import printable
 
 
 @contextmanager
-def explained(root: Path) -> Iterator[None]:
+def explained(root: Path | BucketStore) -> Iterator[None]:
     """Turn DuckDB's errors into the package's own.
 
     Args:
-        root: the warehouse's folder, in which a damaged file is looked for.
+        root: the warehouse's folder, in which a damaged file is looked for; or its bucket.
 
     Raises:
         QueryError: the query is wrong, or asks for more than reading.
@@ -30,8 +31,18 @@ def explained(root: Path) -> Iterator[None]:
         yield
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         message = _first_line(error)
-        if _is_about_files(error, message, root):
-            file = _named_file(message, root) or _damaged_file(root)
+        if isinstance(root, BucketStore):
+            if root.refused(error):
+                with root.explained("query"):
+                    raise OSError(str(error)) from error
+            if _is_about_files(error, message, root.root):
+                raise WarehouseError(
+                    f"The file {_named_file(message, root.root) or root.root} cannot be read ({told(error)}); "
+                    "run `dimo-etl verify --repair`."
+                ) from error
+            raise QueryError(f"The query cannot be run: {told(error)}.") from error
+        if _is_about_files(error, message, str(root)):
+            file = _named_file(message, str(root)) or _damaged_file(root)
             raise WarehouseError(
                 f"The file {file or root} cannot be read ({told(error)}); run `dimo-etl verify --repair`."
             ) from error
@@ -47,19 +58,19 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _is_about_files(error: Exception, message: str, root: Path) -> bool:
+def _is_about_files(error: Exception, message: str, root: str) -> bool:
     # A broken page is reported by the Parquet decoder, as a plain duckdb.Error that does not name the file; while rows
     # are handed over as Arrow it comes through Arrow, as an OSError.
     return (
         type(error) is duckdb.Error
         or not isinstance(error, duckdb.Error)
-        or (isinstance(error, duckdb.IOException | duckdb.InvalidInputException) and str(root) in message)
+        or (isinstance(error, duckdb.IOException | duckdb.InvalidInputException) and root in message)
     )
 
 
-def _named_file(message: str, root: Path) -> Path | None:
+def _named_file(message: str, root: str) -> str | None:
     start, end = message.find(f"{root}/"), message.rfind(".parquet")
-    return Path(message[start:end] + ".parquet") if 0 <= start < end else None
+    return message[start:end] + ".parquet" if 0 <= start < end else None
 
 
 def _damaged_file(root: Path) -> Path | None:

@@ -11,16 +11,21 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dimo_etl.errors import WarehouseError
+from dimo_etl.lake.bucket import BucketStore, is_address
 from dimo_etl.lake.store import Store
 from dimo_etl.warehouse.definitions import digest, statements
+
+if TYPE_CHECKING:
+    import duckdb
 
 DATABASE = "dimo.duckdb"
 _STAMP = ".views"
 
 
-def publish(root: Path) -> bool:
+def publish(root: Path | str) -> bool:
     """Bring the views in line with the .sql files and with the files of the lake.
 
     What depends on the lake is its absolute path, and whether it has signals, quarantine and vehicles at all: DuckDB
@@ -28,34 +33,35 @@ def publish(root: Path) -> bool:
     costs a look (a few milliseconds) unless something changed.
 
     Args:
-        root: the warehouse's folder.
+        root: the warehouse's folder, or its address in an object store.
 
     Returns:
         Whether the file was replaced.
 
     Raises:
-        WarehouseError: the folder cannot be written to.
+        WarehouseError: the folder or the object store cannot be written to.
     """
-    root = root.absolute()
-    wanted = statements(root)
-    if _is_current(root, wanted):
+    store = Store(str(root if is_address(root) else Path(root).absolute()))
+    lake = store if isinstance(store, BucketStore) else Path(store.root)
+    wanted = statements(lake)
+    if _is_current(lake, wanted):
         return False
-    with Store(str(root)) as store, store.lock("publish"):
+    with store, store.lock("publish"):
         # Another process may have done it meanwhile, or the lake's first file may have come.
-        wanted = statements(root)
-        if _is_current(root, wanted):
+        wanted = statements(lake)
+        if _is_current(lake, wanted):
             return False
         with store.explained("write the views to"):
             staged = store.stage()
-            staged.write_bytes(_database(wanted))
+            staged.write_bytes(_database(lake, wanted))
             store.publish(staged, DATABASE)
             stamp = store.stage()
-            stamp.write_text(_stamp(root, wanted))
+            stamp.write_text(_stamp(lake, wanted))
             store.publish(stamp, _STAMP)
     return True
 
 
-def _database(defining: list[str]) -> bytes:
+def _database(lake: Path | BucketStore, defining: list[str]) -> bytes:
     """A DuckDB file that holds these definitions."""
     import duckdb
 
@@ -64,6 +70,8 @@ def _database(defining: list[str]) -> bytes:
         path = Path(folder) / DATABASE
         try:
             with duckdb.connect(path) as connection:
+                if isinstance(lake, BucketStore):
+                    connect_bucket(connection, lake)
                 connection.begin()
                 for statement in defining:
                     connection.execute(statement)
@@ -76,15 +84,26 @@ def _database(defining: list[str]) -> bytes:
         return path.read_bytes()
 
 
-def _is_current(root: Path, wanted: list[str]) -> bool:
+def connect_bucket(connection: duckdb.DuckDBPyConnection, bucket: BucketStore) -> None:
+    """Let a session read addresses in an object store, through the same filesystem as everything else does."""
+    from fsspec.implementations.arrow import ArrowFSWrapper
+
+    connection.register_filesystem(ArrowFSWrapper(bucket.filesystem))
+
+
+def _is_current(lake: Path | BucketStore, wanted: list[str]) -> bool:
     """Whether the file in place is the one last published, from these definitions."""
     try:
-        return (root / _STAMP).read_text() == _stamp(root, wanted)
+        if isinstance(lake, BucketStore):
+            return lake.exists(_STAMP) and lake.read(_STAMP).decode() == _stamp(lake, wanted)
+        return (lake / _STAMP).read_text() == _stamp(lake, wanted)
     except OSError:  # not there, or not to be read: it is made anew, which tells what cannot be written
         return False
 
 
-def _stamp(root: Path, defining: list[str]) -> str:
+def _stamp(lake: Path | BucketStore, defining: list[str]) -> str:
     """What a file published from these definitions is known by: a digest of them, and which file it is."""
-    file = (root / DATABASE).stat()
+    if isinstance(lake, BucketStore):
+        return f"{digest(defining)} {lake.identity(DATABASE)}"
+    file = (lake / DATABASE).stat()
     return f"{digest(defining)} {file.st_ino} {file.st_size} {file.st_mtime_ns}"

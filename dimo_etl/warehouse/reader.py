@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 from dimo_etl.config import DEMO_WAREHOUSE, Settings, load_environment
 from dimo_etl.errors import QueryError, WarehouseError
 from dimo_etl.lake import layout
+from dimo_etl.lake.bucket import BucketStore, is_address
 from dimo_etl.warehouse.definitions import quoted
-from dimo_etl.warehouse.publish import DATABASE, publish
+from dimo_etl.warehouse.publish import DATABASE, connect_bucket, publish
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,7 +38,7 @@ _log = logging.getLogger("dimo_etl")
 class Result:
     """The rows of a query, fetched as they are asked for."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, root: Path) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, root: Path | BucketStore) -> None:
         self._cursor = cursor
         self._root = root
 
@@ -74,7 +75,7 @@ class Warehouse:
     WarehouseError where a file of the warehouse cannot be read.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, root: Path, spill: Path) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, root: Path | BucketStore, spill: Path) -> None:
         self._connection = connection
         self._root = root
         # Also where nobody closes it, as in a notebook.
@@ -85,12 +86,16 @@ class Warehouse:
         """Open a warehouse; its views are published first where they are missing or out of date.
 
         Args:
-            root: the warehouse's folder; None for the one the settings name (`DIMO_WAREHOUSE`).
+            root: the warehouse's folder, or its address in an object store; None for the one the settings name
+                (`DIMO_WAREHOUSE`).
 
         Raises:
             WarehouseError: there is no warehouse, or it cannot be opened.
         """
-        root = (_configured_root() if root is None else Path(root)).absolute()
+        root = _configured_root() if root is None else root
+        if is_address(root):
+            return cls._open_bucket(str(root))
+        root = Path(root).absolute()
         if not root.is_dir():
             raise WarehouseError(
                 f"There is no warehouse at {root} yet; bring some days with `dimo-etl sync`, or try `dimo-etl demo`."
@@ -99,7 +104,23 @@ class Warehouse:
             publish(root)
         spill = Path(tempfile.mkdtemp(prefix="dimo-etl-query-"))
         try:
-            return cls(_session(root, spill), root, spill)
+            return cls(_session(root, root / DATABASE, spill), root, spill)
+        except BaseException:
+            shutil.rmtree(spill, ignore_errors=True)
+            raise
+
+    @classmethod
+    def _open_bucket(cls, address: str) -> Warehouse:
+        store = BucketStore(address)
+        if store.is_empty():
+            raise WarehouseError(f"There is no warehouse at {store.root} yet; bring some days with `dimo-etl sync`.")
+        publish(address)
+        spill = Path(tempfile.mkdtemp(prefix="dimo-etl-query-"))
+        try:
+            # DuckDB attaches files of this machine; the copy goes with the session.
+            database = spill / DATABASE
+            database.write_bytes(store.read(DATABASE))
+            return cls(_session(store, database, spill), store, spill)
         except BaseException:
             shutil.rmtree(spill, ignore_errors=True)
             raise
@@ -168,17 +189,17 @@ class Warehouse:
         return cursor
 
 
-def _configured_root() -> Path:
+def _configured_root() -> Path | str:
     environ = load_environment(os.environ, Path.cwd())
     warehouse = Settings.from_environment(environ).warehouse
     demo = Path(DEMO_WAREHOUSE)
     if not environ.get("DIMO_WAREHOUSE") and not Path(warehouse).exists() and demo.exists():
         _log.warning("There is no warehouse of your own yet; this is the demo's simulated fleet.")
         return demo
-    return Path(warehouse)
+    return warehouse
 
 
-def _session(root: Path, spill: Path) -> duckdb.DuckDBPyConnection:
+def _session(root: Path | BucketStore, database: Path, spill: Path) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     from dimo_etl.warehouse.explain import explained
@@ -188,13 +209,16 @@ def _session(root: Path, spill: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
     # DuckDB holds both a pattern and the files it matches against these, so they are given both ways.
     names = ("signals", "quarantine", "snapshots", layout.DISTANCES)
-    folders = [f"{base}/{name}" for base in (root, glob.escape(str(root))) for name in names]
-    files = [f"{base}/{layout.VEHICLES}" for base in (root, glob.escape(str(root)))]
+    where = root.root if isinstance(root, BucketStore) else str(root)
+    folders = [f"{base}/{name}" for base in (where, glob.escape(where)) for name in names]
+    files = [f"{base}/{layout.VEHICLES}" for base in (where, glob.escape(where))]
     with explained(root):
+        if isinstance(root, BucketStore):
+            connect_bucket(connection, root)
         for statement in (
             "SET GLOBAL TimeZone = 'UTC'",
             f"SET temp_directory = {quoted(str(spill))}",
-            f"ATTACH {quoted(str(root / DATABASE))} AS dimo (READ_ONLY)",
+            f"ATTACH {quoted(str(database))} AS dimo (READ_ONLY)",
             f"SET allowed_directories = [{', '.join(map(quoted, folders))}]",
             f"SET allowed_paths = [{', '.join(map(quoted, files))}]",
             "SET enable_external_access = false",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from dimo_etl.lake.bucket import is_address
 from dimo_etl.lake.layout import REPORT as PAGE
 from dimo_etl.lake.store import Store
 from dimo_etl.report.figures import views_read
@@ -33,20 +34,21 @@ def report(context: dg.AssetExecutionContext, dimo: dg.ResourceParam[Dimo]) -> d
     from dimo_etl.report.scope import scope_of
     from dimo_etl.warehouse import Warehouse
 
-    root = Path(dimo.settings.warehouse).absolute()
+    root = dimo.settings.warehouse
     with explained(dimo):
         with Warehouse.open(root) as warehouse:
             scope = scope_of(warehouse)
             page = render(warehouse, scope, now=datetime.now(UTC)).encode()
-        with Store(str(root)) as store:
+        with Store(root) as store:
             staged = store.stage()
             staged.write_bytes(page)
             store.publish(staged, PAGE)
-    context.log.info("%s: %d vehicles, %s to %s", root / PAGE, len(scope.vehicles), scope.first, scope.last)
+            file = f"{store.root}/{PAGE}"
+    context.log.info("%s: %d vehicles, %s to %s", file, len(scope.vehicles), scope.first, scope.last)
     return dg.MaterializeResult(
         metadata={
-            "file": dg.MetadataValue.path(str(root / PAGE)),
-            "page": dg.MetadataValue.url((root / PAGE).as_uri()),
+            "file": dg.MetadataValue.path(file),
+            "page": dg.MetadataValue.url(file if is_address(root) else Path(file).as_uri()),
             "bytes": len(page),
             "vehicles": len(scope.vehicles),
             "first_day": scope.first.isoformat(),

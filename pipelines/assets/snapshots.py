@@ -1,7 +1,6 @@
 """The asset `snapshots`: the newest value of each signal of each vehicle, as the service shows it now."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
@@ -47,7 +46,7 @@ def snapshots(
     """
     with explained(dimo):
         run = snapshot_vehicles(dimo.settings, only=config.vehicles)
-        publish(Path(dimo.settings.warehouse))
+        publish(dimo.settings.warehouse)
         outcomes = [one.outcome for one in run.vehicles]
         if outcomes and set(outcomes) == {Outcome.FAILED}:
             raise ServiceError(

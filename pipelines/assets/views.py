@@ -5,7 +5,6 @@ does them all at next to no cost.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 
@@ -44,7 +43,7 @@ def _spec(view: View) -> dg.AssetSpec:
 def answers(context: dg.AssetExecutionContext, dimo: dg.ResourceParam[Dimo]) -> Iterator[dg.MaterializeResult[None]]:
     """Publish the views over the lake."""
     with explained(dimo):
-        root = Path(dimo.settings.warehouse)
+        root = dimo.settings.warehouse
         replaced = publish(root)
         types = column_types()
     context.log.info("%s %s", DATABASE, "published anew" if replaced else "is up to date")
@@ -54,7 +53,7 @@ def answers(context: dg.AssetExecutionContext, dimo: dg.ResourceParam[Dimo]) -> 
             yield dg.MaterializeResult(
                 asset_key=key,
                 metadata={
-                    "dagster/uri": str(root / DATABASE),
+                    "dagster/uri": f"{root}/{DATABASE}",
                     "dagster/column_schema": view_schema(view.name, types[view.name]),
                     "dagster/column_lineage": column_lineage(view.name),
                     "defined_in": dg.MetadataValue.path(str(SQL_FOLDER / f"{view.name}.sql")),
