@@ -102,11 +102,25 @@ def test_the_limit_of_requests_is_the_environments_and_none_on_this_machine():
     assert read(DIMO_ENVIRONMENT="sandbox", DIMO_MAX_RPS="3").max_rps == 3.0
 
 
-def test_a_warehouse_is_an_absolute_folder():
+def test_a_warehouse_is_an_absolute_folder_or_an_address_in_an_object_store():
     assert read(DIMO_WAREHOUSE="lake").warehouse == str(Path("lake").absolute())
     assert read(DIMO_WAREHOUSE="~/lake").warehouse == str(Path.home() / "lake")
-    with pytest.raises(ConfigError, match="DIMO_WAREHOUSE is an address; give a folder") as refused:
-        read(DIMO_WAREHOUSE="s3://key:hush@bucket/lake")
+    address = "s3://bucket/lake?endpoint_override=localhost:9000&scheme=http"
+    assert read(DIMO_WAREHOUSE=address).warehouse == address
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("s3://key:hush@bucket/lake", "holds a user or a key"),
+        ("gs://hush/lake", "of no object store"),
+        ("s3://", "of no object store"),
+        ("s3://bucket/hush*", "of no object store"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused_without_repeating_it(address, why):
+    with pytest.raises(ConfigError, match=why) as refused:
+        read(DIMO_WAREHOUSE=address)
     assert "hush" not in str(refused.value)
 
 

@@ -36,6 +36,7 @@ def explained(root: Path | BucketStore) -> Iterator[None]:
                 with root.explained("query"):
                     raise OSError(str(error)) from error
             if _is_about_files(error, message, root.root):
+                root.is_empty()  # tells it where it is the store that does not answer
                 raise WarehouseError(
                     f"The file {_named_file(message, root.root) or root.root} cannot be read ({told(error)}); "
                     "run `dimo-etl verify --repair`."

@@ -11,15 +11,11 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dimo_etl.errors import WarehouseError
 from dimo_etl.lake.bucket import BucketStore, is_address
 from dimo_etl.lake.store import Store
 from dimo_etl.warehouse.definitions import digest, statements
-
-if TYPE_CHECKING:
-    import duckdb
 
 DATABASE = "dimo.duckdb"
 _STAMP = ".views"
@@ -71,7 +67,9 @@ def _database(lake: Path | BucketStore, defining: list[str]) -> bytes:
         try:
             with duckdb.connect(path) as connection:
                 if isinstance(lake, BucketStore):
-                    connect_bucket(connection, lake)
+                    from dimo_etl.warehouse import remote
+
+                    remote.connect(connection, lake)
                 connection.begin()
                 for statement in defining:
                     connection.execute(statement)
@@ -82,13 +80,6 @@ def _database(lake: Path | BucketStore, defining: list[str]) -> bytes:
                 "run `dimo-etl verify --repair`."
             ) from error
         return path.read_bytes()
-
-
-def connect_bucket(connection: duckdb.DuckDBPyConnection, bucket: BucketStore) -> None:
-    """Let a session read addresses in an object store, through the same filesystem as everything else does."""
-    from fsspec.implementations.arrow import ArrowFSWrapper
-
-    connection.register_filesystem(ArrowFSWrapper(bucket.filesystem))
 
 
 def _is_current(lake: Path | BucketStore, wanted: list[str]) -> bool:

@@ -22,7 +22,7 @@ from dimo_etl.errors import QueryError, WarehouseError
 from dimo_etl.lake import layout
 from dimo_etl.lake.bucket import BucketStore, is_address
 from dimo_etl.warehouse.definitions import quoted
-from dimo_etl.warehouse.publish import DATABASE, connect_bucket, publish
+from dimo_etl.warehouse.publish import DATABASE, publish
 
 if TYPE_CHECKING:
     import duckdb
@@ -214,7 +214,9 @@ def _session(root: Path | BucketStore, database: Path, spill: Path) -> duckdb.Du
     files = [f"{base}/{layout.VEHICLES}" for base in (where, glob.escape(where))]
     with explained(root):
         if isinstance(root, BucketStore):
-            connect_bucket(connection, root)
+            from dimo_etl.warehouse import remote
+
+            remote.connect(connection, root)
         for statement in (
             "SET GLOBAL TimeZone = 'UTC'",
             f"SET temp_directory = {quoted(str(spill))}",
