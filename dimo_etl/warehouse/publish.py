@@ -69,7 +69,7 @@ def _database(lake: Path | BucketStore, defining: list[str]) -> bytes:
                 if isinstance(lake, BucketStore):
                     from dimo_etl.warehouse import remote
 
-                    remote.connect(connection, lake)
+                    remote.connect(connection, lake, briefly=True)
                 connection.begin()
                 for statement in defining:
                     connection.execute(statement)
