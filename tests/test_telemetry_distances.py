@@ -20,8 +20,8 @@ from dimo_etl.model import Vehicle, days_between
 from dimo_etl.sandbox.server import SandboxServer
 from dimo_etl.warehouse import Warehouse
 from dimo_etl.warehouse.publish import publish
+from tests.api.routes import Developer
 from tests.api.server import Server, ok
-from tests.api.test_device_data import Developer
 
 TODAY = date(2026, 1, 15)
 NOW = datetime(2026, 1, 15, 23, 59, tzinfo=UTC)

@@ -9,6 +9,7 @@ import pytest
 
 from dimo_etl.api.transport import Transport
 from dimo_etl.config import SANDBOX_LICENCE, Settings
+from tests.api.routes import Routes
 from tests.api.server import Server
 
 
@@ -17,6 +18,12 @@ def server():
     server = Server()
     yield server
     server.close()
+
+
+@pytest.fixture
+def service(server) -> Routes:
+    """The token exchange and the routes under test, with answers lined up."""
+    return Routes(server)
 
 
 @pytest.fixture

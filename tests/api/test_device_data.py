@@ -8,46 +8,14 @@ import pytest
 
 from dimo_etl.api.device_data import DeviceData
 from dimo_etl.api.exchange import VehicleTokens
-from dimo_etl.config import Secret
 from dimo_etl.errors import RequestRefusedError, ServiceError, VehicleRefusedError
 from dimo_etl.model import Window, day_window
-from tests.api.server import Reply, ok, refusal
+from tests.api.routes import Developer
+from tests.api.server import Reply, refusal
 from tests.api.test_hits import search
 
 VEHICLE = 4711
 DAY = day_window(date(2026, 1, 5))
-
-
-class Developer:
-    """A developer token that is never refused."""
-
-    def current(self) -> Secret:
-        return Secret("dev")
-
-    def renew(self, refused: Secret) -> Secret:
-        raise AssertionError("the developer token is never refused")
-
-
-class Service:
-    """The exchange, which numbers its tokens, and the history endpoint, which answers what was lined up."""
-
-    def __init__(self, server) -> None:
-        self.exchanged = 0
-        self.history: list[Reply] = []
-        self.asked: list = []
-        server.answer = self
-
-    def __call__(self, request) -> Reply:
-        if request.path == "/v1/tokens/exchange":
-            self.exchanged += 1
-            return ok({"token": f"vehicle{self.exchanged}"})
-        self.asked.append(request)
-        return self.history.pop(0) if len(self.history) > 1 else self.history[0]
-
-
-@pytest.fixture
-def service(server) -> Service:
-    return Service(server)
 
 
 @pytest.fixture
@@ -56,7 +24,7 @@ def api(transport, settings) -> DeviceData:
 
 
 def test_a_window_is_asked_for_with_milliseconds_on_both_ends(service, api):
-    service.history = [Reply(body=search())]
+    service.answers = [Reply(body=search())]
     api.history(VEHICLE, DAY)
     (request,) = service.asked
     assert (request.method, request.path, request.bearer) == ("GET", "/v1/vehicle/4711/history", "vehicle1")
@@ -64,14 +32,14 @@ def test_a_window_is_asked_for_with_milliseconds_on_both_ends(service, api):
 
 
 def test_a_window_of_one_millisecond_can_be_asked_for(service, api):
-    service.history = [Reply(body=search())]
+    service.answers = [Reply(body=search())]
     api.history(VEHICLE, Window(DAY.start_ms + 250, DAY.start_ms + 250))
     assert service.asked[0].query["startDate"] == service.asked[0].query["endDate"] == "2026-01-05T00:00:00.250Z"
 
 
 def test_a_draw_says_what_was_asked_counted_given_and_spent(service, api):
     body = search(b'{"a":1}', b'{"a":2}', total=b'{"value":10000,"relation":"gte"}')
-    service.history = [Reply(503), Reply(body=body)]
+    service.answers = [Reply(503), Reply(body=body)]
     draw = api.history(VEHICLE, DAY)
     assert (draw.window, draw.total, draw.exact, draw.requests) == (DAY, 10_000, False, 2)
     assert [hit.source for hit in draw.hits] == [b'{"a":1}', b'{"a":2}']
@@ -79,20 +47,20 @@ def test_a_draw_says_what_was_asked_counted_given_and_spent(service, api):
 
 
 def test_the_cache_is_passed_by_where_asked(service, api):
-    service.history = [Reply(body=search())]
+    service.answers = [Reply(body=search())]
     api.history(VEHICLE, DAY, refresh=True)
     assert service.asked[0].query["refresh"] == "true"
 
 
 def test_an_answer_that_cannot_be_believed_is_asked_again_past_the_cache(service, api):
-    service.history = [Reply(body=search(timed_out=b"true")), Reply(body=search(b"{}"))]
+    service.answers = [Reply(body=search(timed_out=b"true")), Reply(body=search(b"{}"))]
     draw = api.history(VEHICLE, DAY)
     assert (draw.total, draw.requests) == (1, 2)
     assert ["refresh" in request.query for request in service.asked] == [False, True]
 
 
 def test_answers_that_are_never_to_be_believed_name_the_vehicle_and_the_window(service, api):
-    service.history = [Reply(body=search(timed_out=b"true"))]
+    service.answers = [Reply(body=search(timed_out=b"true"))]
     with pytest.raises(ServiceError) as caught:
         api.history(VEHICLE, DAY)
     assert "no usable answer (its search timed out) after 6 tries" in str(caught.value)
@@ -100,22 +68,22 @@ def test_answers_that_are_never_to_be_believed_name_the_vehicle_and_the_window(s
 
 
 def test_a_refused_token_is_renewed_and_every_request_counted(service, api):
-    service.history = [refusal(401, "Invalid privilege token."), Reply(body=search())]
+    service.answers = [refusal(401, "Invalid privilege token."), Reply(body=search())]
     draw = api.history(VEHICLE, DAY)
     assert draw.requests == 2
     assert [request.bearer for request in service.asked] == ["vehicle1", "vehicle2"]
 
 
 def test_a_token_refused_after_three_renewals_is_a_refused_vehicle(service, api):
-    service.history = [refusal(401, "Unauthorized! Wrong device token provided")]
+    service.answers = [refusal(401, "Unauthorized! Wrong device token provided")]
     with pytest.raises(VehicleRefusedError, match=r"vehicle 4711.*Wrong device token provided"):
         api.history(VEHICLE, DAY)
-    assert (len(service.asked), service.exchanged) == (4, 4)
+    assert (len(service.asked), len(service.exchanged)) == (4, 4)
 
 
 @pytest.mark.parametrize(("status", "words"), [(403, "Forbidden."), (404, "NFT not found.")])
 def test_an_unknown_vehicle_is_refused_at_once(service, api, status, words):
-    service.history = [refusal(status, words)]
+    service.answers = [refusal(status, words)]
     with pytest.raises(VehicleRefusedError, match=words):
         api.history(VEHICLE, DAY)
     assert len(service.asked) == 1
@@ -131,7 +99,7 @@ def test_an_unknown_vehicle_is_refused_at_once(service, api, status, words):
     ],
 )
 def test_a_wrong_request_names_the_address_to_check(service, api, reply):
-    service.history = [reply]
+    service.answers = [reply]
     with pytest.raises(RequestRefusedError, match="check DIMO_DEVICE_DATA_URL"):
         api.history(VEHICLE, DAY)
     assert len(service.asked) == 1

@@ -9,26 +9,11 @@ import jwt
 import pytest
 
 from dimo_etl.api.exchange import STATUS, VehicleTokens
-from dimo_etl.config import Secret
 from dimo_etl.errors import AuthError, RequestRefusedError, VehicleRefusedError
+from tests.api.routes import Developer
 from tests.api.server import Reply, ok, refusal
 
 VEHICLE = 4711
-
-
-class Developer:
-    """Developer tokens: dev0, and a next one for each that was refused."""
-
-    def __init__(self) -> None:
-        self.renewals = 0
-
-    def current(self) -> Secret:
-        return Secret(f"dev{self.renewals}")
-
-    def renew(self, refused: Secret) -> Secret:
-        assert refused.reveal() == f"dev{self.renewals}"
-        self.renewals += 1
-        return self.current()
 
 
 class Exchange:

@@ -5,22 +5,11 @@ from __future__ import annotations
 import pytest
 
 from dimo_etl.api.export import Exports
-from dimo_etl.config import Secret
 from dimo_etl.errors import AuthError, RequestRefusedError, ServiceError, VehicleRefusedError
+from tests.api.routes import Developer
 from tests.api.server import Reply, refusal
 
 DEVICE = "2ULfuC8U9dOqRshZBAi0lMM1Rrx"
-
-
-class Developer:
-    """A developer token, which is renewed once."""
-
-    def current(self) -> Secret:
-        return Secret("dev1")
-
-    def renew(self, refused: Secret) -> Secret:
-        assert refused.reveal() == "dev1"
-        return Secret("dev2")
 
 
 @pytest.fixture
@@ -39,7 +28,7 @@ def test_a_job_is_posted_without_a_body_with_the_developer_token(server, exports
     assert exports.request(DEVICE) == "your request has been received"
     (request,) = asked
     assert (request.method, request.path) == ("POST", f"/v1/user/device-data/{DEVICE}/export/json/email")
-    assert (request.headers["authorization"], request.body) == ("Bearer dev1", b"")
+    assert (request.headers["authorization"], request.body) == ("Bearer dev0", b"")
 
 
 @pytest.mark.parametrize(

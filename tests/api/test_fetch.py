@@ -9,9 +9,9 @@ import pytest
 from dimo_etl.api.exchange import RAW_EVENTS, VehicleTokens
 from dimo_etl.api.fetch import CloudEvents, FetchApi
 from dimo_etl.errors import RequestRefusedError, ServiceError, TooMuchAskedError, VehicleRefusedError
+from tests.api.routes import Developer
 from tests.api.server import Reply, ok, refusal
-from tests.api.test_device_data import Developer
-from tests.api.test_telemetry import Service, failure
+from tests.api.test_telemetry import failure
 
 VEHICLE = 4711
 # 2026-01-05T10:00:00Z and a minute later.
@@ -28,16 +28,11 @@ HEADER = {
 
 
 @pytest.fixture
-def service(server) -> Service:
-    return Service(server)
-
-
-@pytest.fixture
 def ask(service, transport, settings):
     api = FetchApi(transport, VehicleTokens(transport, Developer(), settings, purpose=RAW_EVENTS), settings)
 
     def ask(*answers: Reply, types=("dimo.status",)) -> CloudEvents:
-        service.history = list(answers)
+        service.answers = list(answers)
         return api.cloud_events(VEHICLE, types, START, END)
 
     return ask
@@ -135,7 +130,7 @@ def test_an_error_that_may_pass_is_asked_for_again(ask):
 
 def test_a_token_the_service_no_longer_takes_is_renewed(ask, service):
     told = ask(Reply(401, b'{"message":"JWT is invalid."}'), answer())
-    assert (service.exchanged, told.requests) == (2, 2)
+    assert (len(service.exchanged), told.requests) == (2, 2)
 
 
 def test_a_token_refused_after_every_renewal_is_a_vehicle_refused(ask):

@@ -11,17 +11,12 @@ from dimo_etl.api.telemetry import CONNECTIONS, Telemetry, chunks, is_name
 from dimo_etl.api.transport import Limits
 from dimo_etl.errors import RequestRefusedError, ServiceError, TooMuchAskedError, VehicleRefusedError
 from dimo_etl.model import day_window
+from tests.api.routes import Developer
 from tests.api.server import Reply, ok
-from tests.api.test_device_data import Developer, Service
 
 VEHICLE = 4711
 DAY = day_window(date(2026, 1, 5))
 TIMED_OUT = "request exceeded or is estimated to exceed the maximum execution time"
-
-
-@pytest.fixture
-def service(server) -> Service:
-    return Service(server)
 
 
 @pytest.fixture
@@ -32,7 +27,7 @@ def api(transport, settings) -> Telemetry:
 @pytest.fixture
 def values(service, api):
     def ask(*answers: Reply, names=("speed", "currentLocationCoordinates"), events=False):
-        service.history = list(answers)
+        service.answers = list(answers)
         return api.values(VEHICLE, names, DAY, "1s", events=events)
 
     return ask
@@ -125,7 +120,7 @@ def test_a_window_that_is_too_long_is_told_of_and_not_retried(service, values, m
 
 def test_a_window_whose_answer_is_too_large_is_too_long(service, make_transport, settings):
     transport = make_transport(limits=Limits(body_bytes=100))
-    service.history = [rows({"timestamp": "2026-01-05T10:00:00Z", "speed": "x" * 100})]
+    service.answers = [rows({"timestamp": "2026-01-05T10:00:00Z", "speed": "x" * 100})]
     api = Telemetry(transport, VehicleTokens(transport, Developer(), settings, purpose=SIGNALS), settings)
 
     with pytest.raises(TooMuchAskedError):
@@ -195,7 +190,7 @@ def test_a_summary_tells_rows_by_signal_event_and_source(service, api):
         "eventDataSummary": [{"name": "behavior.harshBraking", "numberOfEvents": 2, **seen}],
     }
     sources = {f"s{n}": nothing for n in range(len(CONNECTIONS))} | {"s1": {"numberOfSignals": 7, **seen}}
-    service.history = [ok({"data": {"all": everything, "availableSignals": ["speed"], **sources}})]
+    service.answers = [ok({"data": {"all": everything, "availableSignals": ["speed"], **sources}})]
 
     summary = api.summary(VEHICLE).value
 

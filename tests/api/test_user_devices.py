@@ -7,47 +7,14 @@ from datetime import date
 import pytest
 
 from dimo_etl.api.user_devices import Device, UserDevices
-from dimo_etl.config import Secret
 from dimo_etl.errors import AuthError, RequestRefusedError, ServiceError, VehicleRefusedError
 from dimo_etl.model import Window, day_window
+from tests.api.routes import Developer
 from tests.api.server import Reply, ok, refusal
 from tests.api.test_hits import search
 
 DEVICE = "2ULfuC8U9dOqRshZBAi0lMM1Rrx"
 DAY = day_window(date(2026, 1, 5))
-
-
-class Developer:
-    """Developer tokens, numbered."""
-
-    def __init__(self) -> None:
-        self.number = 1
-
-    def current(self) -> Secret:
-        return Secret(f"dev{self.number}")
-
-    def renew(self, refused: Secret) -> Secret:
-        assert refused.reveal() == f"dev{self.number}"
-        self.number += 1
-        return self.current()
-
-
-class Service:
-    """Answers what was lined up; the last answer stays."""
-
-    def __init__(self, server) -> None:
-        self.answers: list[Reply] = []
-        self.asked: list = []
-        server.answer = self
-
-    def __call__(self, request) -> Reply:
-        self.asked.append(request)
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-
-
-@pytest.fixture
-def service(server) -> Service:
-    return Service(server)
 
 
 @pytest.fixture
@@ -63,7 +30,7 @@ def test_days_are_asked_for_by_date_with_the_developer_token(service, api):
     asked = service.asked[0]
     assert asked.path == f"/v1/user/device-data/{DEVICE}/historical"
     assert asked.query == {"startDate": "2026-01-05", "endDate": "2026-01-07"}
-    assert asked.bearer == "dev1"
+    assert asked.bearer == "dev0"
 
 
 def test_the_cache_is_passed_by_only_when_told(service, api):
@@ -94,7 +61,7 @@ def test_a_developer_token_that_is_refused_is_renewed_once(service, api):
     service.answers = [refusal(401, "Invalid JWT."), Reply(body=search())]
 
     assert api.history(DEVICE, DAY).requests == 2
-    assert [asked.bearer for asked in service.asked] == ["dev1", "dev2"]
+    assert [asked.bearer for asked in service.asked] == ["dev0", "dev1"]
 
 
 def test_an_account_whose_renewed_token_is_refused_too_is_told_to_check_the_licence(service, api):
@@ -141,7 +108,7 @@ def test_the_listing_maps_devices_to_token_ids(service, api):
         Device("theirs", 5023),
     ]
     assert service.asked[0].path == "/v1/user/devices/me"
-    assert service.asked[0].bearer == "dev1"
+    assert service.asked[0].bearer == "dev0"
 
 
 def test_a_listing_without_shared_devices_says_null(service, api):

@@ -21,8 +21,8 @@ from dimo_etl.lake.store import Store
 from dimo_etl.model import Vehicle, day_window
 from dimo_etl.sandbox.happenings import happenings
 from dimo_etl.sandbox.server import SandboxServer
+from tests.api.routes import Developer
 from tests.api.server import Server, ok
-from tests.api.test_device_data import Developer
 
 TODAY = date(2026, 1, 15)
 DAYS = [date(2026, 1, 13), date(2026, 1, 14)]
