@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from types import TracebackType
+from typing import cast
 
 from dimo_etl.api.auth import AccessTokens, access_tokens
 from dimo_etl.api.distances import Distances, DistanceSource
@@ -22,7 +24,7 @@ from dimo_etl.config import Settings
 from dimo_etl.errors import DimoError, InputError
 from dimo_etl.history.device_data import DeviceDataSource
 from dimo_etl.history.source import Source
-from dimo_etl.history.sources import open_source
+from dimo_etl.history.sources import SOURCES
 from dimo_etl.lake.vehicles import KnownVehicle, Listing
 from dimo_etl.model import Vehicle
 from dimo_etl.names import Names
@@ -107,7 +109,8 @@ class Connection:
 
     def source(self) -> Source:
         """The source of history; what `vehicles` learned of privileges saves asking for too many."""
-        return open_source(self.transport, self._settings, self._granted)
+        module = import_module(SOURCES[self._settings.source])
+        return cast("Source", module.open_source(self.transport, self._settings, self._granted))
 
     def distances(self, now: Callable[[], datetime]) -> DistanceSource:
         """The distances that DIMO computes, by the service that history comes from, or by its like.
