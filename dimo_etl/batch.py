@@ -15,7 +15,7 @@ from dimo_etl.connection import Connection
 from dimo_etl.errors import AuthError, DimoError, ServiceDownError, ServiceError
 from dimo_etl.history.fetch import Fetcher, Outcome, VehicleDay
 from dimo_etl.lake.signals import DayWritten, write_day
-from dimo_etl.lake.store import Store
+from dimo_etl.lake.stores import open_store
 from dimo_etl.lake.unite import remember
 from dimo_etl.lake.vehicles import KnownVehicle, known_vehicles
 
@@ -56,14 +56,14 @@ def remember_vehicles(settings: Settings) -> list[KnownVehicle]:
     Returns:
         Every vehicle ever seen, those no longer shared included, by id.
     """
-    with Store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
+    with open_store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
         remember(store, connection.described_vehicles(), listing=connection.listing)
         return known_vehicles(store)
 
 
 def list_vehicles(settings: Settings) -> list[str]:
     """The ids of the vehicles the licence may read now; nothing is remembered."""
-    with Store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
+    with open_store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
         return [vehicle.vehicle_id for vehicle in connection.vehicles()]
 
 
@@ -98,7 +98,7 @@ def fetch_days(
         progress(done)
 
     _log.info("History comes from the source %s", settings.source)
-    with Store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
+    with open_store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
         vehicles = connection.vehicles(only)
         remember(store, [vehicle for vehicle in vehicles if vehicle.user_device_id], days=days)
         fetcher = Fetcher(store, connection.source(), concurrency=settings.concurrency, now=lambda: datetime.now(UTC))
@@ -128,5 +128,5 @@ def fetch_days(
 
 def write_signals(settings: Settings, day: date) -> DayWritten | None:
     """Bring a day's Parquet file up to date with its raw units; None where nothing is held of it."""
-    with Store(settings.warehouse) as store:
+    with open_store(settings.warehouse) as store:
         return write_day(store, day)

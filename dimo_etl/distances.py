@@ -18,6 +18,7 @@ from dimo_etl.connection import Connection
 from dimo_etl.errors import DimoError, ServiceError
 from dimo_etl.lake.distances import Said, add_said, said_between
 from dimo_etl.lake.store import Store
+from dimo_etl.lake.stores import open_store
 from dimo_etl.lake.vehicles import known_vehicles
 from dimo_etl.model import Vehicle
 
@@ -65,7 +66,7 @@ def bring_distances(
         DimoError: which vehicles there are is not to be had.
     """
     brought = DistancesBrought()
-    with Store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
+    with open_store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
         vehicles = connection.vehicles(only)
         asked = set() if refresh else _asked_lately(store, now(), settings.time_zone)
         due = [vehicle for vehicle in vehicles if vehicle.vehicle_id not in asked]

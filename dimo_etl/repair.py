@@ -22,6 +22,7 @@ from dimo_etl.lake.audit import recorded
 from dimo_etl.lake.commit import commit_import, commit_snapshot
 from dimo_etl.lake.signals import rewrite_day
 from dimo_etl.lake.store import Store
+from dimo_etl.lake.stores import open_store
 from dimo_etl.lake.verify import Checked, Kind
 from dimo_etl.model import Event
 
@@ -48,7 +49,7 @@ def repair(settings: Settings, found: Iterable[Checked]) -> Iterator[Repaired]:
         if one.kind is Kind.RAW and one.day is not None:
             units[one.day].append(one.name)
     days = {one.day for one in wrong if one.day is not None}
-    with Store(settings.warehouse) as store:
+    with open_store(settings.warehouse) as store:
         for day, names in sorted(units.items()):
             for name in names:
                 done = _unit(settings, store, day, name)

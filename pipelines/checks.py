@@ -13,6 +13,7 @@ import dagster as dg
 from dimo_etl.lake.audit import audit_columns, audit_day, audit_times
 from dimo_etl.lake.raw import days_held, units_of
 from dimo_etl.lake.store import Store
+from dimo_etl.lake.stores import open_store
 from dimo_etl.warehouse import Warehouse
 from dimo_etl.warehouse.excerpt import excerpt
 from dimo_etl.warehouse.publish import publish
@@ -46,7 +47,7 @@ def complete(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dimo
     A warning, where all that is missing is of vehicles whose owners share no history: only they can change that. It
     stops nothing: what is held of the other vehicles goes on to the views.
     """
-    with explained(dimo), Store(dimo.settings.warehouse) as store:
+    with explained(dimo), open_store(dimo.settings.warehouse) as store:
         days = _days(context, store)
         records = [unit.coverage for day in days for unit in units_of(store, day)]
     unproved = [record for record in records if record.complete is False]
@@ -100,7 +101,7 @@ def odometers(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dim
     """
     with explained(dimo):
         root = dimo.settings.warehouse
-        with Store(root) as store:
+        with open_store(root) as store:
             days = _days(context, store)
         with excerpt(root, days) as session:
             rows = session.execute(_ODD_ODOMETERS).fetchall()
@@ -156,7 +157,7 @@ def _audit(
     Red means that a file was changed by something else, or that this program is wrong: nothing a service or a vehicle
     does can cause it. So it stops what comes after, and the way out is to make the day anew.
     """
-    with explained(dimo), Store(dimo.settings.warehouse) as store:
+    with explained(dimo), open_store(dimo.settings.warehouse) as store:
         days = _days(context, store)
         wrong = [text for day in days for text in audit(store, day)]
     advice = "remove the file and run `signals` for the day again"

@@ -16,6 +16,7 @@ from dimo_etl.history.fetch import Outcome
 from dimo_etl.lake import layout
 from dimo_etl.lake.signals import DayWritten
 from dimo_etl.lake.store import Store
+from dimo_etl.lake.stores import open_store
 from dimo_etl.warehouse.excerpt import excerpt
 from pipelines.markdown import table
 from pipelines.picture import Bars, picture
@@ -62,7 +63,11 @@ def signals_metadata(root: str, day: date, written: DayWritten | None, seconds: 
         "rewritten": dg.MetadataValue.bool(written.rewritten if written else False),
         "seconds_flattening": dg.MetadataValue.float(round(seconds, 3)),
         "file": dg.MetadataValue.path(f"{root}/{layout.signals_file(day)}"),
-        **({"report": dg.MetadataValue.path(f"{root}/{layout.REPORT}")} if Store(root).exists(layout.REPORT) else {}),
+        **(
+            {"report": dg.MetadataValue.path(f"{root}/{layout.REPORT}")}
+            if open_store(root).exists(layout.REPORT)
+            else {}
+        ),
     }
 
 

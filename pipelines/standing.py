@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import dagster as dg
 
 from dimo_etl.lake.raw import days_held
-from dimo_etl.lake.store import Store
+from dimo_etl.lake.stores import open_store
 from pipelines.assets.history import RAW, SIGNALS_KEY
 from pipelines.failures import explained
 from pipelines.resources import Dimo
@@ -57,7 +57,7 @@ def none_left_failed(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckRes
 @dg.asset_check(asset=SIGNALS_KEY)
 def newest_day_is_there(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dimo]) -> dg.AssetCheckResult:
     """The last day that is over is held; a warning only, as long as the daily schedule is off."""
-    with explained(dimo), Store(dimo.settings.warehouse) as store:
+    with explained(dimo), open_store(dimo.settings.warehouse) as store:
         held = days_held(store)
     return newest_day(held, datetime.now(UTC), schedule_is_on(context.instance))
 

@@ -42,12 +42,12 @@ def request_exports(
     from dimo_etl.api.export import Exports
     from dimo_etl.api.user_devices import UserDevices
     from dimo_etl.connection import Connection
-    from dimo_etl.lake.store import Store
+    from dimo_etl.lake.stores import open_store
     from dimo_etl.lake.vehicles import known_vehicles
 
     chosen = settings()
     only = [parse_vehicle_id(name) for name in vehicle or ()]
-    with Store(chosen.warehouse) as store:
+    with open_store(chosen.warehouse) as store:
         known = known_vehicles(store)
     started = 0
     with Connection(chosen, known) as connection:

@@ -48,7 +48,7 @@ def import_files(
     from dimo_etl.importing.download import Downloader
     from dimo_etl.importing.links import checked, is_link
     from dimo_etl.importing.load import paths_in
-    from dimo_etl.lake.store import Store
+    from dimo_etl.lake.stores import open_store
     from dimo_etl.warehouse.publish import publish
 
     chosen = settings()
@@ -59,7 +59,7 @@ def import_files(
     hosts = {link: checked(link).hostname for link in links}
     paths = {source: list(paths_in([Path(source)])) for source in sources if source not in hosts}
     downloader = Downloader(max_bytes=max_bytes)
-    with Store(chosen.warehouse) as store:
+    with open_store(chosen.warehouse) as store:
         for source in sources:
             with ExitStack() as kept:
                 if source in hosts:

@@ -46,7 +46,7 @@ def sync(
     """
     from dimo_etl.connection import Connection
     from dimo_etl.history.fetch import Outcome
-    from dimo_etl.lake.store import Store
+    from dimo_etl.lake.stores import open_store
     from dimo_etl.lake.vehicles import known_vehicles
     from dimo_etl.orchestrator import orchestrator
 
@@ -55,7 +55,7 @@ def sync(
         chosen = replace(chosen, source=source_named(source, "--source"))
     days = parse_days(first, last, start=chosen.start_date, now=datetime.now(UTC))
     only = [parse_vehicle_id(text) for text in vehicle or []]
-    with Store(chosen.warehouse) as store, Connection(chosen, known_vehicles(store)) as connection:
+    with open_store(chosen.warehouse) as store, Connection(chosen, known_vehicles(store)) as connection:
         vehicles = connection.vehicles(only)
     if not vehicles:
         typer.echo("No vehicle is shared with this licence; ask an owner to share one, then run this again.", err=True)

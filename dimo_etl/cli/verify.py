@@ -27,8 +27,7 @@ def verify(
 
       dimo-etl verify --repair
     """
-    from dimo_etl.lake.bucket import is_address
-    from dimo_etl.lake.store import Store
+    from dimo_etl.lake.stores import is_address, open_store
     from dimo_etl.lake.verify import verify as check
     from dimo_etl.repair import repair as make_whole
     from dimo_etl.warehouse.publish import publish
@@ -38,7 +37,7 @@ def verify(
     if not is_address(chosen.warehouse) and not Path(chosen.warehouse).is_dir():
         raise WarehouseError(f"There is no warehouse at {chosen.warehouse} yet; bring some days with `dimo-etl sync`.")
     found = []
-    with Store(chosen.warehouse) as store, progress("checking files", None) as advance:
+    with open_store(chosen.warehouse) as store, progress("checking files", None) as advance:
         for one in check(store):
             found.append(one)
             advance(len(found), one.name)

@@ -9,9 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from dimo_etl.errors import WarehouseError
-from dimo_etl.lake.bucket import is_address
 from dimo_etl.lake.raw import days_held
-from dimo_etl.lake.store import Store
+from dimo_etl.lake.stores import is_address, open_store
 
 _PROBE = ".doctor"
 _LEAST_BYTES = 1 << 30
@@ -48,7 +47,7 @@ def room(root: str) -> str:
     if is_address(root):
         return "an object store has no end"
     free = shutil.disk_usage(_nearest(Path(root))).free
-    with Store(root) as store:
+    with open_store(root) as store:
         largest = max((_size(Path(root), day.isoformat()) for day in days_held(store)), default=0)
     # A day is written anew beside the one in place, and its raw units before that.
     needed = max(_LEAST_BYTES, 2 * largest)
@@ -85,7 +84,7 @@ def _answers(root: str) -> str:
 
 
 def _write_and_remove(root: str) -> None:
-    with Store(root) as store:
+    with open_store(root) as store:
         staged = store.stage()
         with store.explained("write to"):
             staged.write_bytes(os.urandom(1024))

@@ -26,7 +26,7 @@ _CAUSE = re.compile(r"AWS Error (\w+)")
 
 
 class BucketStore(Store):
-    """The files below an address such as `s3://bucket/folder`; `Store(address)` is one of these.
+    """The files below an address such as `s3://bucket/folder`.
 
     Args:
         root: the address, with what pyarrow takes in its query; `Store.root` is the address without it.
@@ -132,11 +132,6 @@ def cause(error: BaseException) -> str:
     if found is not None:
         return found[1].lower().replace("_", " ")
     return getattr(error, "strerror", None) or type(error).__name__
-
-
-def is_address(root: Path | str) -> bool:
-    """Whether a warehouse is in an object store rather than in a folder."""
-    return "://" in str(root)
 
 
 def _private_folder() -> Path:

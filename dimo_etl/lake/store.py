@@ -27,22 +27,14 @@ class Store:
     """The files below a warehouse's root, named by relative paths with `/`.
 
     Args:
-        root: an absolute folder, which is made with its first file; or an address in an object store.
+        root: an absolute folder, which is made with its first file.
 
     Attributes:
-        root: the folder; or the address, without its query.
+        root: the folder; of a bucket the address, without its query.
         shared: whether other machines may write here without any lock between.
     """
 
     shared = False
-
-    def __new__(cls, root: str) -> Store:
-        """A folder's, or an object store's."""
-        if cls is not Store or "://" not in root:
-            return super().__new__(cls)
-        from dimo_etl.lake.bucket import BucketStore
-
-        return super().__new__(BucketStore)
 
     def __init__(self, root: str) -> None:
         self.root = root

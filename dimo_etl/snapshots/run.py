@@ -10,7 +10,7 @@ from itertools import count
 
 from dimo_etl.config import Settings
 from dimo_etl.connection import Connection
-from dimo_etl.lake.store import Store
+from dimo_etl.lake.stores import open_store
 from dimo_etl.lake.vehicles import known_vehicles
 from dimo_etl.snapshots.take import VehicleSnapshot, take_snapshots
 
@@ -39,7 +39,7 @@ def snapshot_vehicles(
     Raises:
         DimoError: nothing could be asked for at all, or the service is down.
     """
-    with Store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
+    with open_store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
         vehicles = connection.vehicles(only)
         done = count(1)
         with watch(len(vehicles)) as advance:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dimo_etl.lake import layout
-from dimo_etl.lake.bucket import BucketStore, is_address
+from dimo_etl.lake.bucket import BucketStore
+from dimo_etl.lake.stores import is_address
 from dimo_etl.warehouse.definitions import statements
 
 if TYPE_CHECKING:

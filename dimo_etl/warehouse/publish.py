@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 from dimo_etl.errors import WarehouseError
-from dimo_etl.lake.bucket import BucketStore, is_address
-from dimo_etl.lake.store import Store
+from dimo_etl.lake.bucket import BucketStore
+from dimo_etl.lake.stores import is_address, open_store
 from dimo_etl.warehouse.definitions import digest, statements
 
 DATABASE = "dimo.duckdb"
@@ -37,7 +37,7 @@ def publish(root: Path | str) -> bool:
     Raises:
         WarehouseError: the folder or the object store cannot be written to.
     """
-    store = Store(str(root if is_address(root) else Path(root).absolute()))
+    store = open_store(str(root if is_address(root) else Path(root).absolute()))
     lake = store if isinstance(store, BucketStore) else Path(store.root)
     wanted = statements(lake)
     if _is_current(lake, wanted):

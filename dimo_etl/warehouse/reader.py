@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from dimo_etl.config import DEMO_WAREHOUSE, Settings, load_environment
 from dimo_etl.errors import QueryError, WarehouseError
 from dimo_etl.lake import layout
-from dimo_etl.lake.bucket import BucketStore, is_address
+from dimo_etl.lake.bucket import BucketStore
+from dimo_etl.lake.stores import is_address
 from dimo_etl.warehouse.definitions import quoted
 from dimo_etl.warehouse.publish import DATABASE, publish
 

@@ -23,7 +23,7 @@ from dimo_etl.batch import DayFetched, fetch_days, write_signals
 from dimo_etl.errors import DimoError
 from dimo_etl.history.fetch import VehicleDay
 from dimo_etl.lake.signals import FLATTEN_VERSION
-from dimo_etl.lake.store import Store
+from dimo_etl.lake.stores import open_store
 from dimo_etl.schema import SIGNALS
 from pipelines.assets.vehicles import vehicles
 from pipelines.columns import table_schema
@@ -113,7 +113,7 @@ class _Step:
         batch = fetch_days(self._dimo.settings, days, only=config.vehicles, refresh=config.refresh, progress=self._note)
         seconds = time.monotonic() - began
         self._context.log.info("%d requests, of which %d were retries", batch.requests, batch.retries)
-        with Store(self._dimo.settings.warehouse) as store:
+        with open_store(self._dimo.settings.warehouse) as store:
             for day in batch.days:
                 self._describe(RAW, day.day, raw_metadata(store, day, batch, seconds))
                 self._dimo.done(day)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from dimo_etl.lake.bucket import is_address
 from dimo_etl.lake.layout import REPORT as PAGE
-from dimo_etl.lake.store import Store
+from dimo_etl.lake.stores import is_address, open_store
 from dimo_etl.report.figures import views_read
 from pipelines.failures import explained
 from pipelines.ownership import OWNERS
@@ -39,7 +38,7 @@ def report(context: dg.AssetExecutionContext, dimo: dg.ResourceParam[Dimo]) -> d
         with Warehouse.open(root) as warehouse:
             scope = scope_of(warehouse)
             page = render(warehouse, scope, now=datetime.now(UTC)).encode()
-        with Store(root) as store:
+        with open_store(root) as store:
             staged = store.stage()
             staged.write_bytes(page)
             store.publish(staged, PAGE)

@@ -22,7 +22,7 @@ from dimo_etl.history.fetch import Outcome
 from dimo_etl.lake import layout
 from dimo_etl.lake.bucket import BucketStore
 from dimo_etl.lake.signals import write_day
-from dimo_etl.lake.store import Store
+from dimo_etl.lake.stores import open_store
 from dimo_etl.lake.verify import verify
 from dimo_etl.model import Event
 from dimo_etl.sandbox.server import SandboxServer
@@ -118,7 +118,7 @@ def test_a_bucket_answers_as_a_folder_does_is_sound_and_is_not_asked_for_twice(b
     assert bring(sandbox, bucket) > 0
     assert answers(bucket) == answers(folder)
     assert bring(sandbox, bucket) == 0
-    with Store(bucket) as store, Store(folder) as local:
+    with open_store(bucket) as store, open_store(folder) as local:
         for day in DAYS:
             name = layout.signals_file(day)
             assert len(store.read(name)) == local.size_of(f"signals/date={day}")
@@ -149,7 +149,7 @@ def test_a_run_and_the_commands_work_on_a_bucket(bucket, sandbox, tmp_path, monk
 
 
 def test_a_query_reads_nothing_of_the_bucket_but_the_views(bucket):
-    with Store(bucket) as store:
+    with open_store(bucket) as store:
         fetched(store, events(3))
         write_day(store, DAY)
         raw = f"{store.root}/{layout.raw_file('4711', DAY)}"
@@ -158,7 +158,7 @@ def test_a_query_reads_nothing_of_the_bucket_but_the_views(bucket):
 
 
 def test_a_file_is_replaced_whole_and_taken_away(bucket):
-    with Store(bucket) as store:
+    with open_store(bucket) as store:
         assert store.names("raw") == []
         for content in (b"old", b"new"):
             staged = store.stage()
@@ -197,7 +197,7 @@ def test_two_machines_that_write_one_day_end_with_the_events_of_both(bucket, mac
     fetched(here, events(5), "4711")
     written = write_day(here, DAY)
     assert [record.vehicle_id for record in written.coverage] == ["4711", "5023"]
-    with Store(str(tmp_path / "lake")) as store:
+    with open_store(str(tmp_path / "lake")) as store:
         fetched(store, events(5), "4711")
         fetched(store, [*events(5, first=100), CUT], "5023")
         write_day(store, DAY)
@@ -209,10 +209,10 @@ def test_a_bucket_that_is_not_there_cannot_be_reached_or_refuses_is_told_in_a_se
     sentence = r"^Cannot .* the warehouse s3://\S+ \([a-z ]+\); check the address, .* then run again\.$"
     told = []
     for root in (address(server, "elsewhere/fleet"), address("127.0.0.1:1")):
-        with pytest.raises(WarehouseError, match=sentence) as failed, Store(root) as store:
+        with pytest.raises(WarehouseError, match=sentence) as failed, open_store(root) as store:
             fetched(store, events(1))
         told.append(str(failed.value))
-    with Store(bucket) as store:
+    with open_store(bucket) as store:
         fetched(store, events(3))
         write_day(store, DAY)
     opened = Warehouse.open(bucket)
@@ -224,7 +224,7 @@ def test_a_bucket_that_is_not_there_cannot_be_reached_or_refuses_is_told_in_a_se
         with pytest.raises(WarehouseError, match=sentence) as failed:
             Warehouse.open(bucket)
         told.append(str(failed.value))
-        with pytest.raises(WarehouseError, match=sentence) as failed, Store(bucket) as store:
+        with pytest.raises(WarehouseError, match=sentence) as failed, open_store(bucket) as store:
             write_day(store, DAY)
         told.append(str(failed.value))
     finally:
@@ -234,5 +234,5 @@ def test_a_bucket_that_is_not_there_cannot_be_reached_or_refuses_is_told_in_a_se
 
 def test_what_an_address_says_beyond_what_is_known_is_refused_without_repeating_it():
     with pytest.raises(ConfigError, match="after its") as refused:
-        Store(f"s3://bucket/lake?token={SECRET}")
+        open_store(f"s3://bucket/lake?token={SECRET}")
     assert SECRET not in str(refused.value)
