@@ -34,10 +34,10 @@ def sandbox():
         yield server
 
 
-def bring(sandbox, root: Path, *steps: tuple[str, list[date]]) -> Path:
+def bring(sandbox, root: Path, *steps: tuple[str, list[date]], vehicles: str = VEHICLES) -> Path:
     """A warehouse into which days were brought from one source after the other."""
     for source, days in steps:
-        given = {"DIMO_WAREHOUSE": str(root), "DIMO_SOURCE": source, "DIMO_VEHICLES": VEHICLES}
+        given = {"DIMO_WAREHOUSE": str(root), "DIMO_SOURCE": source, "DIMO_VEHICLES": vehicles}
         settings = Settings.from_environment(sandbox.environ | given)
         for day in fetch_days(settings, days).days:
             assert day.error is None

@@ -12,7 +12,8 @@
 --   event_id     the event it came in
 --
 -- What counts as a reading: a value under any name that `signal_catalogue` has for the Telemetry API's
--- `powertrainTransmissionTravelledDistance`, as a number or as a string. A JSON null is no reading. All sources of a
+-- `powertrainTransmissionTravelledDistance`, as a number or as a string. A JSON null is no reading, nor is a code of a
+-- Ruptela outside of what `ruptela_codes` says means something: it sends all ones for what it has not. All sources of a
 -- vehicle are one stream, so a vehicle that moves from one to another has one curve, and the same reading through two
 -- is on it twice and counts once; where two disagree the higher is the curve, as in DIMO's own status. Metres are told by size, as DIMO's own converter does
 -- (above 999 999: divided by 1000). The valid readings of one cycle never decrease and never rise faster than a
@@ -45,9 +46,10 @@ WITH received AS (
         source,
         event_id,
         coalesce(value_number, try_cast(value_string AS DOUBLE), try_cast(value_json AS DOUBLE)) AS sent,
+        CASE WHEN name IN ('signals.645', 'signals.114') THEN try_cast('0x' || value_string AS UBIGINT) END AS code,
         CASE
-            WHEN name = 'signals.645' THEN try_cast('0x' || value_string AS UBIGINT)
-            WHEN name = 'signals.114' THEN try_cast('0x' || value_string AS UBIGINT) * 5 / 1000
+            WHEN name = 'signals.645' THEN code
+            WHEN name = 'signals.114' THEN code * 5 / 1000
             WHEN name IN ('vehicle_state.odometer', 'Odometer') THEN sent * 1.609344
             ELSE sent
         END AS number
@@ -56,10 +58,13 @@ WITH received AS (
         'odometer', 'powertrainTransmissionTravelledDistance', 'vehicle_state.odometer', 'Odometer',
         'labels.odometer.value', 'signals.645', 'signals.114'
     ) AND value_json IS DISTINCT FROM 'null'
+        AND NOT coalesce(
+            CASE name WHEN 'signals.645' THEN code > 4294967294 ELSE code = 0 OR code > 4211081215 END, false
+        )
 ),
 readings AS (
     SELECT
-        * EXCLUDE (number, sent),
+        * EXCLUDE (number, sent, code),
         CASE WHEN isfinite(number) THEN number END AS reading,
         kilometres(reading) AS odometer_km,
         CASE

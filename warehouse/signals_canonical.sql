@@ -75,7 +75,8 @@ converted AS (
             WHEN conversion = 'odometer' THEN kilometres(number)
             WHEN conversion = 'charging' THEN (text SIMILAR TO '.*(Starting|Charging)')::INTEGER
             WHEN conversion = 'cable' THEN (text NOT LIKE '%Disconnected')::INTEGER
-            ELSE number * factor
+            -- Not -0 for a 0.
+            ELSE number * factor + 0
         END AS value_number,
         CASE
             WHEN NOT is_text THEN NULL

@@ -12,6 +12,9 @@ from dimo_etl.config import SANDBOX_PORT
 def sandbox(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on, on 127.0.0.1.")] = SANDBOX_PORT,
     seed: Annotated[int, typer.Option(help="Another seed simulates another fleet.")] = 1,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Add two vehicles that only the Fetch and Telemetry APIs know.")
+    ] = False,
 ) -> None:
     """Serve a local DIMO with a simulated fleet until interrupted; no account needed.
 
@@ -19,4 +22,4 @@ def sandbox(
     """
     from dimo_etl.sandbox.server import serve
 
-    serve(port, seed)
+    serve(port, seed, raw=raw)

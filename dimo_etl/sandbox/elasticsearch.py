@@ -62,7 +62,7 @@ def search(fleet: Fleet, token_id: int, start_ms: int, end_ms: int, random: Rand
     end_ms = min(end_ms, day_window(fleet.now().date()).end_ms)
     matching: list[Document] = []
     for day in days_between(day_of_us(start_ms * 1000), day_of_us(end_ms * 1000)):
-        documents = fleet.documents(token_id, day)
+        documents = fleet.indexed(token_id, day)
         first = bisect_left(documents, start_ms, key=lambda document: document.measured_ms)
         last = bisect_right(documents, end_ms, key=lambda document: document.measured_ms)
         matching += [document for document in documents[first:last] if document.matches]

@@ -111,7 +111,7 @@ class Exports:
         documents = (
             document
             for day in days_between(self._fleet.first_day, today)
-            for document in self._fleet.documents(job.vehicle.token_id, day)
+            for document in self._fleet.indexed(job.vehicle.token_id, day)
         )
         yield from as_written(documents, self.page_size)
         yield b"]}"

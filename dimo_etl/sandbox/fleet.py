@@ -20,8 +20,8 @@ from dimo_etl.sandbox.chance import chance
 from dimo_etl.sandbox.document import Document, JsonObject, Report
 from dimo_etl.sandbox.drives import DayOfDriving, Driver
 from dimo_etl.sandbox.odometers import OdometerColumn, odometer_column
-from dimo_etl.sandbox.sources import autopi, macaron, smartcar, v2device
-from dimo_etl.sandbox.vehicles import Kind, SimVehicle, simulated_vehicles
+from dimo_etl.sandbox.sources import autopi, fleet_api, macaron, ruptela, smartcar, v2device
+from dimo_etl.sandbox.vehicles import RAW_KINDS, Kind, SimVehicle, simulated_vehicles
 
 _SOURCES: dict[Kind, Callable[[SimVehicle, DayOfDriving, Random], Iterator[Report]]] = {
     "autopi": autopi.reports,
@@ -29,6 +29,8 @@ _SOURCES: dict[Kind, Callable[[SimVehicle, DayOfDriving, Random], Iterator[Repor
     "tesla": smartcar.tesla,
     "macaron": macaron.reports,
     "v2": v2device.reports,
+    "ruptela": ruptela.reports,
+    "fleet-api": fleet_api.reports,
 }
 # Vehicle-days kept in memory; the densest weighs about 5 MB.
 _KEPT_DAYS = 120
@@ -45,15 +47,18 @@ class Fleet:
         first_day: the first UTC day with documents.
     """
 
-    def __init__(self, seed: int, now: Callable[[], datetime], *, history_days: int = HISTORY_DAYS) -> None:
+    def __init__(
+        self, seed: int, now: Callable[[], datetime], *, history_days: int = HISTORY_DAYS, raw: bool = False
+    ) -> None:
         """Make a fleet.
 
         Args:
             seed: chooses the fleet.
             now: the fleet's clock; what arrives after it does not exist yet.
             history_days: how many days before today the documents begin.
+            raw: with the vehicles that only the Fetch and Telemetry APIs know.
         """
-        *everyone, self.unminted = simulated_vehicles(seed)
+        *everyone, self.unminted = simulated_vehicles(seed, raw=raw)
         self.everyone = tuple(everyone)
         self.vehicles = tuple(vehicle for vehicle in self.everyone if vehicle.granted)
         self.first_day = now().date() - timedelta(days=history_days)
@@ -99,6 +104,10 @@ class Fleet:
             return documents
         now_ms = int(now.timestamp() * 1000)
         return tuple(document for document in documents if document.received_ms <= now_ms)
+
+    def indexed(self, token_id: int, day: date) -> tuple[Document, ...]:
+        """Those of a day's documents that the Device Data API has: all, or none of a vehicle that came after it."""
+        return () if self._by_token[token_id].kind in RAW_KINDS else self.documents(token_id, day)
 
     def events(self, token_id: int, day: date) -> list[JsonObject]:
         """The CloudEvents of a UTC day, also those that have neither odometer nor latitude, which history skips."""

@@ -21,7 +21,7 @@ NAMES = (
     "behavior.extremeBraking",
 )
 _A_DRIVE = 0.6
-_KINDS = ("autopi", "v2")
+_KINDS = ("autopi", "v2", "ruptela")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ CONNECTIONS: dict[Kind, str] = {
     "macaron": "0x4c674ddE8189aEF6e3b58F5a36d7438b2b1f6Bc2",
     "smartcar": "0xcd445F4c6bDAD32b68a2939b912150Fe3C88803E",
     "tesla": "0xc4035Fecb1cc906130423EF05f9C20977F643722",
+    "ruptela": "0xF26421509Efe92861a587482100c6d728aBf1CD0",
+    "fleet-api": "0xc4035Fecb1cc906130423EF05f9C20977F643722",
 }
 _KEPT_DAYS = 48
 _LATEST_DAYS_BACK = 7
@@ -121,7 +123,7 @@ class Measured:
 def _rows(documents: Iterable[Document]) -> Mapping[str, Rows]:
     values: dict[str, dict[int, Value]] = {}
     for document in documents:
-        for us, name, value in measurements(orjson.loads(document.payload)["data"]):
+        for us, name, value in measurements(orjson.loads(document.payload)["data"], document.received_ms * 1000):
             values.setdefault(name, {})[us] = value
     return {
         name: Rows(sorted(by_time), [by_time[us] for us in sorted(by_time)]) for name, by_time in sorted(values.items())

@@ -18,10 +18,12 @@ _AFTERMARKET = {
     "autopi": (137, "AutoPi"),
     "v2": (137, "AutoPi"),
     "macaron": (142, "Hashdog"),
+    "ruptela": (144, "Ruptela"),
 }
 _CONNECTIONS = {
     "smartcar": ("Smartcar", "0xcd445F4c6bDAD32b68a2939b912150Fe3C88803E"),
     "tesla": ("Tesla", "0xc4035Fecb1cc906130423EF05f9C20977F643722"),
+    "fleet-api": ("Tesla", "0xc4035Fecb1cc906130423EF05f9C20977F643722"),
 }
 
 

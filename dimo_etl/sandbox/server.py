@@ -59,6 +59,7 @@ class SandboxServer:
         clock: Callable[[], float] = time.time,
         vehicle_token_lifetime_s: int = VEHICLE_LIFETIME_S,
         history_days: int = HISTORY_DAYS,
+        raw: bool = False,
     ) -> None:
         """Prepare a sandbox; nothing listens yet.
 
@@ -70,13 +71,14 @@ class SandboxServer:
             clock: seconds since the epoch, for tokens, the cache, and the fleet where `today` is None.
             vehicle_token_lifetime_s: how long a vehicle token is good for.
             history_days: how many days before today the documents begin.
+            raw: with the vehicles that only the Fetch and Telemetry APIs know.
         """
         self.port = port
         self.today = today
         self.faults = faults or Faults()
         self.requests = RequestLog()
         self._clock = clock
-        self.fleet = Fleet(seed, self._now, history_days=history_days)
+        self.fleet = Fleet(seed, self._now, history_days=history_days, raw=raw)
         self.exports = Exports(self.fleet, clock)
         app = build_app(
             self.fleet,
@@ -163,13 +165,13 @@ class SandboxServer:
         return datetime.fromtimestamp(self._clock(), UTC) if self.today is None else end_of_day(self.today)
 
 
-def serve(port: int = SANDBOX_PORT, seed: int = 1) -> None:
+def serve(port: int = SANDBOX_PORT, seed: int = 1, *, raw: bool = False) -> None:
     """Run the sandbox in the foreground until Ctrl-C, with the address and the variables to export printed first.
 
     Raises:
         InputError: the port is taken.
     """
-    SandboxServer(port, seed=seed).run()
+    SandboxServer(port, seed=seed, raw=raw).run()
 
 
 def _show_mail(link: str) -> None:

@@ -56,7 +56,7 @@ def latest(fleet: Fleet, token_id: int) -> dict[str, Reading]:
     readings: dict[str, Reading] = {}
     today = fleet.now().date()
     days = (today - timedelta(days=back) for back in range(_DAYS_BACK))
-    newest = islice(chain.from_iterable(reversed(fleet.documents(token_id, day)) for day in days), _DOCUMENTS)
+    newest = islice(chain.from_iterable(reversed(fleet.indexed(token_id, day)) for day in days), _DOCUMENTS)
     # As the service does it: an event is as new as its `time`, when it was sent, not when its values were measured.
     for document in sorted(newest, key=lambda document: document.received_ms, reverse=True):
         event = orjson.loads(document.payload)

@@ -93,8 +93,9 @@ class Stored:
 
 
 def _status(vehicle: SimVehicle, document: Document) -> CloudEvent:
-    data = orjson.dumps(orjson.loads(document.payload)["data"])
-    version = "v2.0" if vehicle.kind == "v2" else "default/v1.0"
+    event = orjson.loads(document.payload)
+    version = event.get("dataversion", "v2.0" if vehicle.kind == "v2" else "default/v1.0")
+    data = orjson.dumps(event["data"])
     return _event(vehicle, document.received_ms, document.doc_id, "dimo.status", version, data)
 
 

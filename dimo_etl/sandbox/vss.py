@@ -8,25 +8,14 @@ shows in its summary alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeAlias
 
 from dimo_etl.sandbox.document import Json, JsonObject
+from dimo_etl.sandbox.vss_raw import ODOMETER, POSITION, Measurement, Value, of_fleet_api, of_ruptela
 from dimo_etl.timestamps import to_us
 
-Place: TypeAlias = dict[str, float]
-Value: TypeAlias = float | str | Place
-POSITION = "currentLocationCoordinates"
-ODOMETER = "powertrainTransmissionTravelledDistance"
+__all__ = ["ODOMETER", "POSITION", "Measurement", "Value", "measurements"]
 _METRES_FROM = 999_999
 _OIL_CLASSES = ((0.25, "CRITICALLY_LOW"), (0.5, "LOW"), (0.75, "NORMAL"), (0.99, "HIGH"))
-
-
-class Measurement(NamedTuple):
-    """One value of one signal; `us` is when it was measured, microseconds since the epoch."""
-
-    us: int
-    name: str
-    value: Value
 
 
 def _same(value: float) -> Value:
@@ -85,8 +74,19 @@ _V2_SIGNALS = _SIGNALS | {
 }
 
 
-def measurements(data: JsonObject) -> Iterator[Measurement]:
-    """Every signal of a document's data, each with its own time where it has one."""
+def measurements(data: JsonObject, sent_us: int) -> Iterator[Measurement]:
+    """Every signal of a document's data, each with its own time where it has one.
+
+    Args:
+        data: the document's data.
+        sent_us: when it was sent, microseconds since the epoch.
+    """
+    if "prt" in data or "location" in data:
+        yield from of_ruptela(data, sent_us)
+        return
+    if "drive_state" in data:
+        yield from of_fleet_api(data)
+        return
     vehicle = data.get("vehicle")
     if isinstance(vehicle, dict):
         yield from _of_v2(vehicle.get("signals"))

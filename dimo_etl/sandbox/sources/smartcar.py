@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dimo_etl.model import DAY_MS
 from dimo_etl.sandbox.chance import ksuid
 from dimo_etl.sandbox.document import Json, Report, delay_ms, envelope, odometer_reading, rfc3339
+from dimo_etl.sandbox.sources.battery import CAPACITY_KWH, CHARGER_KW, LIMIT, RANGE_KM, HomeCharging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,13 +35,11 @@ _FIELDS = {
     "location": ("latitude", "longitude"),
     "engine/oil": ("oil",),
 }
-# A session of home charging starts ten minutes after the last drive.
-_CAPACITY_KWH, _LIMIT, _RANGE_KM, _CHARGER_KW, _PLUG_IN_MS = 75, 0.8, 420.0, 11.0, 600_000
 
 
 def smartcar(vehicle: SimVehicle, driving: DayOfDriving, random: Random) -> Iterator[Report]:
     """Every document of a day, in order of measuring."""
-    for ms, nanoseconds in _polls(driving, random, random.randint(20, 100)):
+    for ms, nanoseconds in polls(driving, random, random.randint(20, 100)):
         state = driving.at(ms)
         data = _common(vehicle, state, nanoseconds, random)
         data |= {
@@ -59,34 +58,27 @@ def smartcar(vehicle: SimVehicle, driving: DayOfDriving, random: Random) -> Iter
 
 def tesla(vehicle: SimVehicle, driving: DayOfDriving, random: Random) -> Iterator[Report]:
     """Every document of a day of an electric car that charges at home each evening."""
-    start_m = driving.home.odometer_m
-    end = driving.drives[-1][-1] if driving.drives else driving.home
-    plug_in_ms = end.ms + _PLUG_IN_MS
-    arrival = _LIMIT - (end.odometer_m - start_m) / 1000 / _RANGE_KM
-    full_ms = plug_in_ms + int((_LIMIT - arrival) * _CAPACITY_KWH / _CHARGER_KW * 3_600_000)
-    for ms, nanoseconds in _polls(driving, random, 96):
+    home = HomeCharging(driving)
+    for ms, nanoseconds in polls(driving, random, 96):
         state = driving.at(ms)
-        charging = plug_in_ms <= ms < full_ms and driving.drives != ()
-        if ms < plug_in_ms or not driving.drives:
-            soc = _LIMIT - (state.odometer_m - start_m) / 1000 / _RANGE_KM
-        else:
-            soc = min(_LIMIT, arrival + (ms - plug_in_ms) / 3_600_000 * _CHARGER_KW / _CAPACITY_KWH)
+        charging, soc = home.is_charging(ms), home.soc(state)
         data = _common(vehicle, state, nanoseconds, random)
         data |= {
             "odometer": odometer_reading(random, state.odometer_m, 3, _GLITCHES),
             "soc": round(soc, 3),
-            "range": round(soc * _RANGE_KM, 1),
+            "range": round(soc * RANGE_KM, 1),
             "charging": charging,
-            "charger": {"power": _CHARGER_KW if charging else 0},
-            "chargeLimit": _LIMIT,
-            "batteryCapacity": _CAPACITY_KWH,
+            "charger": {"power": CHARGER_KW if charging else 0},
+            "chargeLimit": LIMIT,
+            "batteryCapacity": CAPACITY_KWH,
             "speed": round(state.speed_kmh),
             "ambientTemp": 12,
         }
         yield _report(vehicle, TESLA, ms, data, random)
 
 
-def _polls(driving: DayOfDriving, random: Random, number: int) -> Iterator[tuple[int, int]]:
+def polls(driving: DayOfDriving, random: Random, number: int) -> Iterator[tuple[int, int]]:
+    """So many moments of a day, evenly spread: milliseconds since the epoch, and the nanoseconds beyond."""
     pause = DAY_MS // number
     for poll in range(number):
         # The first half of each pause stays free, so that two polls never fall on one moment.
