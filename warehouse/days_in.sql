@@ -8,20 +8,15 @@
 --   date        day in the IANA zone `tz`
 --
 -- Rules
---   A vehicle's days in the warehouse are the UTC days it has a coverage record or a value for; every local day that
---   a part of such a UTC day falls in counts.
+--   A vehicle's days in the warehouse are the UTC days it has a coverage record for, as every day with a value has; every
+--   local day that a part of such a UTC day falls in counts.
 CREATE MACRO days_in(tz) AS TABLE
-WITH held AS (
-    SELECT vehicle_id, date FROM coverage_records()
-    UNION ALL
-    SELECT DISTINCT vehicle_id, date FROM signals
-),
-spans AS (
+WITH spans AS (
     SELECT
         vehicle_id,
         min(date)::TIMESTAMP AT TIME ZONE 'UTC' AS first_at,
         (max(date) + INTERVAL 1 DAY - INTERVAL 1 MICROSECOND) AT TIME ZONE 'UTC' AS last_at
-    FROM held
+    FROM coverage_records()
     GROUP BY ALL
 )
 SELECT

@@ -152,6 +152,8 @@ def test_weeks_and_months_are_the_sum_of_their_days(lake):
     for day, km in ((2, 10_000), (3, 10_001), (5, 10_003), (6, 10_004), (11, 10_009), (12, 10_009)):
         lake.add("1", at(f"2026-01-{day:02}T12:00"), "odometer", km)
     lake.add("1", at("2026-02-01T00:30"), "odometer", 10_030)
+    for day in ("2026-01-02", "2026-02-01"):
+        lake.cover("1", day)
     lake.write()
     assert lake.query("SELECT week, distance_km, days_read FROM distance_weekly ORDER BY week") == [
         (date(2025, 12, 29), 1, 2),
