@@ -1,7 +1,7 @@
 """A fast local service of prepared answers, and a sync from it through the library.
 
-The service gives the documents of `responses.flat`, at most 1,000 an answer, drawn by the request's address, so that the
-same requests always get the same bytes. Each answer is made once, gzipped as the real service's are.
+The service gives the documents of `responses.flat`, at most 1,000 an answer, drawn by the request's address, so that
+the same requests always get the same bytes. Each answer is made once, gzipped as the real service's are.
 """
 
 from __future__ import annotations
