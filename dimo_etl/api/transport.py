@@ -13,6 +13,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
 import httpx
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _log = logging.getLogger("dimo_etl.api")
 _TOO_LARGE = ("answered with far too much", "check its address")
+# One answer without end may be a fault on the way; two are what the question brings.
+_LARGE_ANSWERS = 2
+# Found, Temporary Redirect: by their meaning they pass, as a page for the time of maintenance does.
+_PASSING_REDIRECTS = frozenset({302, 307})
+_REDIRECTED = "a redirect, which is not followed"
+# What came behind an answer and was not asked for. httpx does not show it, and would take it for the next answer.
+_behind = attrgetter("stream._stream._httpcore_stream._stream._connection._h11_state.trailing_data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +127,11 @@ class Transport:
             parse: turns a 200 into a value, or raises `UnusableResponseError`, which is retried like a 503.
 
         Raises:
-            HttpRefusedError: the service refused it for good (3xx, 4xx).
-            ServiceError: no usable answer after every attempt, or one that is too large.
+            HttpRefusedError: the service refused it for good (3xx that do not pass, 4xx).
+            TooMuchAskedError: two answers in all were too large.
+            ServiceError: no usable answer after every attempt.
         """
-        attempt = 0
+        attempt = large = 0
         while True:
             attempt += 1
             try:
@@ -132,9 +141,12 @@ class Transport:
                 refused.requests = attempt
                 raise
             except BodyTooLargeError:
-                size = f"{self._limits.body_bytes / 2**20:g} MiB"
-                sentence = f"{_subject(request)} answered with more than {size} when asked for {request.about}"
-                raise TooMuchAskedError(f"{sentence}; ask for less at once.", attempt) from None
+                large += 1
+                what = f"answered with more than {self._limits.body_bytes / 2**20:g} MiB"
+                if large == _LARGE_ANSWERS or attempt >= self._policy.attempts:
+                    sentence = f"{_subject(request)} {what} when asked for {request.about}"
+                    raise TooMuchAskedError(f"{sentence}; ask for less at once.", attempt) from None
+                self._wait(request, TransientError(what, LATER), attempt)
             except TransientError as failure:
                 self._wait(request, failure, attempt)
 
@@ -185,6 +197,10 @@ class Transport:
                 max_bytes=self._limits.body_bytes,
                 overdue=lambda: self._clock() > deadline,
             )
+            unasked, _ = _behind(response)
+            if unasked:
+                response.extensions["network_stream"].close()
+                raise TransientError("sent more than its answer", LATER)
             return Response(response.status_code, response.headers, body)
 
     def _wait(self, request: Request, failure: TransientError, attempt: int) -> None:
@@ -248,8 +264,10 @@ def _value(request: Request, response: Response, parse: Callable[[Response], T],
             why = printable(str(error), request.bearer)
             advice = f"check {request.service.variable}, or {LATER}"
             raise TransientError(f"gave no usable answer ({why})", advice) from error
+    if status in _PASSING_REDIRECTS:
+        raise TransientError(f"answered {status} ({_REDIRECTED})", f"check {request.service.variable}, or {LATER}")
     if 300 <= status < 400:
-        raise HttpRefusedError(request, status, "a redirect, which is not followed")
+        raise HttpRefusedError(request, status, _REDIRECTED)
     words = server_words(response.body, request.bearer)
     if 400 <= status < 500 and not is_transient(status):
         raise HttpRefusedError(request, status, words)

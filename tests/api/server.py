@@ -43,6 +43,7 @@ class Reply:
         length: the Content-Length to claim, where it is not the body's.
         reset: whether to reset the connection after the body instead of ending it.
         drip: whether to go on sending a byte at a time until the client has had enough.
+        stay: whether to leave the connection open although the length is wrong.
     """
 
     status: int = 200
@@ -51,6 +52,7 @@ class Reply:
     length: int | None = None
     reset: bool = False
     drip: bool = False
+    stay: bool = False
 
 
 def ok(value, **headers: str) -> Reply:
@@ -144,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b" ")
         if reply.reset:
             self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        if reply.reset or reply.length is not None:
+        if reply.reset or (reply.length is not None and not reply.stay):
             self.close_connection = True
 
     do_GET = do_POST = _serve  # noqa: N815

@@ -94,7 +94,7 @@ def test_an_unknown_vehicle_is_refused_at_once(service, api, status, words):
     [
         refusal(400, "Invalid start date format"),
         Reply(404, b"Cannot GET /v1/vehicle/4711/history"),
-        Reply(302, headers={"Location": "http://127.0.0.1:9/login"}),
+        Reply(308, headers={"Location": "http://127.0.0.1:9/login"}),
         Reply(431),
     ],
 )

@@ -95,8 +95,10 @@ class Rival:
         fault: Fault = lambda number, refresh: None,
         identity_faults: Iterable[str] = (),
         seed: int = 1,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.vehicles = vehicles
+        self._clock = clock
         self.token_seconds = token_seconds
         self.page = page
         self.fault = fault
@@ -165,7 +167,7 @@ class Rival:
             self._at_once -= 1
 
     def token(self, claims: dict[str, object], seconds: float) -> str:
-        now = time.time()
+        now = self._clock()
         body = {"iss": "https://rival", "iat": int(now), "exp": now + seconds, **claims}
         parts = [_b64(json.dumps({"alg": "RS256", "kid": "r1"}).encode()), _b64(json.dumps(body).encode())]
         signed = ".".join(parts)
@@ -180,7 +182,7 @@ class Rival:
             return None
         body = signed.split(".")[1]
         claims: dict[str, object] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        return claims if float(str(claims["exp"])) > time.time() else None
+        return claims if float(str(claims["exp"])) > self._clock() else None
 
     def next_number(self, what: str) -> int:
         with self._lock:
@@ -458,7 +460,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault in ("500", "502"):
             self._send(int(fault), b'{"code":500,"message":"Internal error."}')
         elif fault == "redirect":
-            self._send(302, b"", location="/trap")
+            self._send(301, b"", location="/trap")
         elif fault == "html":
             self._send(200, b"<html>maintenance</html>", "text/html")
         elif fault == "empty":

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import random
-from datetime import date
+import time
+from datetime import date, timedelta
 
+import pytest
+
+from dimo_etl.sandbox.server import SandboxServer
+from tests.long import LONG
 from tests.rival.documents import Author, spread
 from tests.rival.oracle import assert_held, on
+from tests.rival.patient import Patient
 from tests.rival.server import Fault, Rival, Vehicle
+from tests.rival.storm import ASKED_SECONDS, FAULTS, Storm
 
 DAY = date(2026, 2, 28)
-FAULTS = (
+HOUR = timedelta(hours=1)
+SEEDS = range(40 if LONG else 1)
+SPOILED = (
     "401", "429", "500", "502", "503", "reset", "cut", "gzip cut", "slow", "html", "empty", "shards", "timeout", "short"
 )  # fmt: skip
 
@@ -22,7 +31,7 @@ def fleet(*totals: int) -> dict[int, Vehicle]:
 
 def storm(share: float) -> Fault:
     chance = random.Random(11)
-    return lambda number, refresh: chance.choice(FAULTS) if chance.random() < share else None
+    return lambda number, refresh: chance.choice(SPOILED) if chance.random() < share else None
 
 
 def test_faults_and_tokens_of_two_seconds_change_nothing(user):
@@ -62,3 +71,83 @@ def test_what_came_late_comes_with_refresh_and_what_is_gone_goes(user):
         assert {row["fetched_events"] for row in user.rows("FROM coverage")} == {
             len(on(vehicle, DAY)) for vehicle in service.vehicles.values()
         }
+
+
+# A day of few events and one of many, vehicles that share all and only some, in the odd shapes that documents have.
+def weathered() -> dict[int, Vehicle]:
+    vehicles = fleet(0, 40, 1500, 3000, *range(20))
+    vehicles[2].granted = frozenset({1, 4})
+    return vehicles
+
+
+def assert_weathered(storm: Storm, patient: Patient, *faults: str) -> None:
+    """Nothing was done that must not be, and what a service asked to wait was waited."""
+    assert set(faults) <= set(storm.injected)
+    assert storm.violations == []
+    asked_to_wait = sum(storm.injected[name] for name in ("429 in seconds", "429 until a date", "503 until a date"))
+    waited = [seconds for seconds in patient.waits if seconds > 8]
+    assert len(waited) == asked_to_wait
+    assert all(ASKED_SECONDS - 1 <= seconds <= 1.1 * (ASKED_SECONDS + 1) for seconds in waited)
+    # The client stops at its bound; what else was sent lay in the buffers of the sockets.
+    assert storm.most_endless_bytes < 64 << 20
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_history_through_a_storm_is_that_of_a_calm_day(tmp_path, figures, seed):
+    ahead = -HOUR if seed % 2 else HOUR
+    rough = Patient(tmp_path / "rough")
+    with Rival(weathered(), clock=lambda: time.time() + ahead.total_seconds(), seed=seed) as service:
+        root = service.environment["DIMO_IDENTITY_URL"].removesuffix("/id/")
+        with Storm(root, seed=seed, ahead=ahead, token_uses=20, stall=rough.stall) as storm:
+            rough.bring(storm.environment(service.environment), [DAY])
+        assert_weathered(storm, rough, *FAULTS)
+        assert service.violations == []
+        assert_held(rough.folder, service, [DAY])
+        calm = Patient(tmp_path / "calm")
+        calm.bring(service.environment, [DAY])
+    assert rough.held([DAY]) == calm.held([DAY])
+    figures["faults injected between the client and the device data API"] += storm.injected.total()
+
+
+@pytest.mark.parametrize("source", ["fetch", "telemetry"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_other_sources_through_a_storm_are_those_of_a_calm_day(tmp_path, figures, source, seed):
+    ahead = HOUR if seed % 2 else -HOUR
+    days, some = [DAY], ["5023", "6120"]
+    rough, calm = Patient(tmp_path / "rough"), Patient(tmp_path / "calm")
+    with SandboxServer(
+        port=0, today=DAY + timedelta(days=1), history_days=3, clock=lambda: time.time() + ahead.total_seconds()
+    ) as service:
+        variables = service.environ | {"DIMO_SOURCE": source}
+        root = f"http://127.0.0.1:{service.port}"
+        with Storm(root, seed=seed, share=1.0, ahead=ahead, token_uses=20, stall=rough.stall) as storm:
+            done = rough.bring(storm.environment(variables), days, some)
+        wanted = calm.bring(variables, days, some)
+    assert_weathered(storm, rough)
+    assert {key: one.outcome for key, one in done.items()} == {key: one.outcome for key, one in wanted.items()}
+    assert rough.held(days) == calm.held(days)
+    figures[f"faults injected between the client and the {source} API"] += storm.injected.total()
+
+
+@pytest.mark.skipif(not LONG, reason="the storm has each of them; this tells which one it is that harms")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_alone_is_weathered(tmp_path, fault):
+    rough = Patient(tmp_path / "rough")
+    with Rival(fleet(30)) as service:
+        root = service.environment["DIMO_IDENTITY_URL"].removesuffix("/id/")
+        with Storm(root, seed=1, share=1.0, in_a_row=1, faults=[fault], stall=rough.stall) as storm:
+            rough.bring(storm.environment(service.environment), [DAY])
+        assert_weathered(storm, rough, fault)
+        assert storm.injected[fault] >= 4
+        assert_held(rough.folder, service, [DAY])
+
+
+def test_tokens_that_are_good_for_one_request_alone_are_made_anew_between_any_two(tmp_path):
+    patient = Patient(tmp_path, concurrency=1)
+    with Rival(fleet(40, 1500)) as service:
+        root = service.environment["DIMO_IDENTITY_URL"].removesuffix("/id/")
+        with Storm(root, seed=1, share=0.0, token_uses=1) as storm:
+            patient.bring(storm.environment(service.environment), [DAY])
+        assert storm.expired >= 4
+        assert service.violations == []
+        assert_held(tmp_path, service, [DAY])
