@@ -35,19 +35,32 @@ def explained(root: Path | BucketStore) -> Iterator[None]:
             if root.refused(error):
                 with root.explained("query"):
                     raise OSError(str(error)) from error
-            if _is_about_files(error, message, root.root):
+            if is_about_files(error, root):
                 root.is_empty()  # tells it where it is the store that does not answer
                 raise WarehouseError(
                     f"The file {_named_file(message, root.root) or root.root} cannot be read ({told(error)}); "
                     "run `dimo-etl verify --repair`."
                 ) from error
             raise QueryError(f"The query cannot be run: {told(error)}.") from error
-        if _is_about_files(error, message, str(root)):
-            file = _named_file(message, str(root)) or _damaged_file(root)
+        if is_about_files(error, root):
+            file = _damaged_file(root, _named_file(message, str(root)))
+            if file is None:
+                raise WarehouseError(
+                    f"Files of the warehouse {root} were replaced while the query read them; ask again."
+                ) from error
             raise WarehouseError(
-                f"The file {file or root} cannot be read ({told(error)}); run `dimo-etl verify --repair`."
+                f"The file {file} cannot be read ({told(error)}); run `dimo-etl verify --repair`."
             ) from error
         raise QueryError(f"The query cannot be run: {told(error)}.") from error
+
+
+def is_about_files(error: Exception, root: Path | BucketStore) -> bool:
+    """Whether a query failed over a file of the warehouse, and not over what it asks."""
+    # A broken page is reported by the Parquet decoder, as a plain duckdb.Error that does not name the file; while rows
+    # are handed over as Arrow it comes through Arrow, as an OSError.
+    if isinstance(error, duckdb.IOException | duckdb.InvalidInputException):
+        return (root.root if isinstance(root, BucketStore) else str(root)) in _first_line(error)
+    return type(error) is duckdb.Error or isinstance(error, pa.ArrowException | OSError)
 
 
 def told(error: BaseException) -> str:
@@ -59,35 +72,26 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _is_about_files(error: Exception, message: str, root: str) -> bool:
-    # A broken page is reported by the Parquet decoder, as a plain duckdb.Error that does not name the file; while rows
-    # are handed over as Arrow it comes through Arrow, as an OSError.
-    return (
-        type(error) is duckdb.Error
-        or not isinstance(error, duckdb.Error)
-        or (isinstance(error, duckdb.IOException | duckdb.InvalidInputException) and root in message)
-    )
-
-
 def _named_file(message: str, root: str) -> str | None:
     start, end = message.find(f"{root}/"), message.rfind(".parquet")
     return message[start:end] + ".parquet" if 0 <= start < end else None
 
 
-def _damaged_file(root: Path) -> Path | None:
-    """The first Parquet file of the views that cannot be read to its end."""
-    for pattern in (
+def _damaged_file(root: Path, named: str | None) -> Path | None:
+    """The first Parquet file of the views that cannot be read to its end, looked for first where the error points."""
+    patterns = (
         "signals/date=*/*.parquet",
         "quarantine/date=*/*.parquet",
         "snapshots/date=*/*.parquet",
         "distances/asked=*/*.parquet",
         "vehicles.parquet",
-    ):
-        for path in sorted(root.glob(pattern)):
-            try:
-                with pq.ParquetFile(path, page_checksum_verification=True) as file:
-                    for _ in file.iter_batches():
-                        pass
-            except UNREADABLE:
-                return path
+    )
+    found = [path for pattern in patterns for path in sorted(root.glob(pattern))]
+    for path in [Path(named), *found] if named else found:
+        try:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                for _ in file.iter_batches():
+                    pass
+        except UNREADABLE:
+            return path
     return None

@@ -1,7 +1,9 @@
 """Read the warehouse: the views, in a session that can do nothing but read them.
 
 Promise: times are in UTC; a query reads the views and no other file, writes nothing, loads nothing and cannot change
-the session. Readers take no lock and never wait for a run: the views read whatever days are in place.
+the session. Readers take no lock and never wait for a run: the views read whatever days are in place. DuckDB opens a
+file twice, for its footer and for its rows; a query that meets a file which was replaced in between fails, and is asked
+again.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dimo_etl.config import DEMO_WAREHOUSE, Settings, load_environment
 from dimo_etl.errors import QueryError, WarehouseError
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Parameters = Sequence[object] | Mapping[str, object]
+Given = TypeVar("Given")
 _EXPLAIN = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b(?:\s+ANALYZE\b)?(?:\s*\([^)]*\))?", re.I | re.S)
 _BATCH_ROWS = 10_000
+_TRIES = 5
 _log = logging.getLogger("dimo_etl")
 
 
@@ -42,6 +46,8 @@ class Result:
     def __init__(self, cursor: duckdb.DuckDBPyConnection, root: Path | BucketStore) -> None:
         self._cursor = cursor
         self._root = root
+        # What is read of the files before the first row is there is read here, where it can be asked for again.
+        self._first = iter(cursor.fetchmany(_BATCH_ROWS))
 
     @property
     def columns(self) -> list[str]:
@@ -53,7 +59,7 @@ class Result:
         from dimo_etl.warehouse.explain import explained
 
         with explained(self._root):
-            row: tuple[object, ...] | None = self._cursor.fetchone()
+            row: tuple[object, ...] | None = next(self._first, None) or self._cursor.fetchone()
             return row
 
     def fetchall(self) -> list[tuple[object, ...]]:
@@ -61,7 +67,7 @@ class Result:
         from dimo_etl.warehouse.explain import explained
 
         with explained(self._root):
-            rows: list[tuple[object, ...]] = self._cursor.fetchall()
+            rows: list[tuple[object, ...]] = [*self._first, *self._cursor.fetchall()]
             return rows
 
     def __iter__(self) -> Iterator[tuple[object, ...]]:
@@ -133,31 +139,19 @@ class Warehouse:
             sql: one query; `?` and `$name` stand for parameters.
             params: their values.
         """
-        from dimo_etl.warehouse.explain import explained
-
-        with explained(self._root):
-            return Result(self._cursor().execute(_query(sql), params), self._root)
+        return self._asked(lambda cursor: Result(cursor.execute(_query(sql), params), self._root))
 
     def relation(self, sql: str, params: Parameters | None = None) -> duckdb.DuckDBPyRelation:
         """A query as a DuckDB relation, to build on; it runs when its rows are asked for."""
-        from dimo_etl.warehouse.explain import explained
-
-        with explained(self._root):
-            return self._cursor().sql(_query(sql), params=params)
+        return self._asked(lambda cursor: cursor.sql(_query(sql), params=params))
 
     def df(self, sql: str, params: Parameters | None = None) -> pd.DataFrame:
         """A query as a pandas DataFrame; times are UTC."""
-        from dimo_etl.warehouse.explain import explained
-
-        with explained(self._root):
-            return self.relation(sql, params).df()
+        return self._asked(lambda cursor: cursor.sql(_query(sql), params=params).df())
 
     def arrow(self, sql: str, params: Parameters | None = None) -> pa.Table:
         """A query as an Arrow table; times are UTC."""
-        from dimo_etl.warehouse.explain import explained
-
-        with explained(self._root):
-            return self.relation(sql, params).to_arrow_table()
+        return self._asked(lambda cursor: cursor.sql(_query(sql), params=params).to_arrow_table())
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """A query as Arrow record batches, streamed; at least one, which may be empty, so that columns are known."""
@@ -165,11 +159,17 @@ class Warehouse:
 
         from dimo_etl.warehouse.explain import explained
 
+        def begun(cursor: duckdb.DuckDBPyConnection) -> tuple[pa.RecordBatchReader, pa.RecordBatch | None]:
+            reader = cursor.sql(_query(sql)).to_arrow_reader(_BATCH_ROWS)
+            return reader, next(reader, None)
+
+        reader, first = self._asked(begun)
         with explained(self._root):
-            reader = self.relation(sql).to_arrow_reader(_BATCH_ROWS)
             # Arrow imports pandas, half a second, for any list it is given, an empty one too.
             columns = [pa.nulls(0, field.type) for field in reader.schema]
             yield pa.RecordBatch.from_arrays(columns, schema=reader.schema)
+            if first is not None:
+                yield first
             yield from reader
 
     def close(self) -> None:
@@ -182,6 +182,19 @@ class Warehouse:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _asked(self, ask: Callable[[duckdb.DuckDBPyConnection], Given]) -> Given:
+        """What a query gives, asked again where a file was replaced while it was opened."""
+        from dimo_etl.warehouse.explain import explained, is_about_files
+
+        with explained(self._root):
+            for _ in range(_TRIES - 1):
+                try:
+                    return ask(self._cursor())
+                except Exception as error:
+                    if not is_about_files(error, self._root):
+                        raise
+            return ask(self._cursor())
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         """A session of its own for each query: one result can be read while another query runs."""
