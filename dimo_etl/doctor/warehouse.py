@@ -85,10 +85,7 @@ def _answers(root: str) -> str:
 
 def _write_and_remove(root: str) -> None:
     with open_store(root) as store:
-        staged = store.stage()
-        with store.explained("write to"):
-            staged.write_bytes(os.urandom(1024))
-        store.publish(staged, _PROBE)
+        store.put(_PROBE, os.urandom(1024))
         store.remove(_PROBE)
 
 

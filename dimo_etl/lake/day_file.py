@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dimo_etl.flatten.table import ROWS
-from dimo_etl.lake.store import Store
+from dimo_etl.lake.store import StagedFile, Store
 from dimo_etl.schema import SIGNALS
 
 _SPILL_BYTES = 32 << 20
@@ -31,16 +31,19 @@ Named = tuple[str, pa.Table]
 def write_rows(path: Path, rows: Iterable[Named], metadata: Mapping[bytes, bytes]) -> int:
     """Write a file of rows that come by name, names in order; returns how many there are."""
     count = 0
-    with pq.ParquetWriter(
-        path,
-        SIGNALS,
-        compression="zstd",
-        compression_level=3,
-        # Measured: times and numbers plain are half the size of deltas and dictionaries, since what one name repeats
-        # of the name before it is what the compression finds.
-        use_dictionary=["vehicle_id", "name", "value_string", "value_json", "source", "event_id"],
-        write_page_checksum=True,
-    ) as writer:
+    with (
+        StagedFile(path) as file,
+        pq.ParquetWriter(
+            file,
+            SIGNALS,
+            compression="zstd",
+            compression_level=3,
+            # Measured: times and numbers plain are half the size of deltas and dictionaries, since what a name repeats
+            # of the name before it is what the compression finds.
+            use_dictionary=["vehicle_id", "name", "value_string", "value_json", "source", "event_id"],
+            write_page_checksum=True,
+        ) as writer,
+    ):
         for group in _row_groups(rows):
             writer.write_table(group, row_group_size=_ROW_GROUP)
             count += group.num_rows
@@ -146,7 +149,8 @@ class SortedRows:
 
     def _spill(self) -> None:
         path = self.store.stage()
-        with pa.ipc.new_file(str(path), ROWS, options=pa.ipc.IpcWriteOptions(compression="lz4")) as file:
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        with StagedFile(path) as spilled, pa.ipc.new_file(spilled, ROWS, options=options) as file:
             for batch, (name, tables) in enumerate(self._tables.items()):
                 file.write_batch(pa.concat_tables(tables).combine_chunks().to_batches()[0])
                 self._spilled[name].append((len(self._files), batch))

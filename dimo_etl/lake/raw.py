@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from dimo_etl.coverage import Coverage, Version, with_version
 from dimo_etl.lake import layout
-from dimo_etl.lake.store import Store
+from dimo_etl.lake.store import StagedFile, Store
 from dimo_etl.lake.tables import reading
 from dimo_etl.model import Event
 from dimo_etl.schema import COVERAGE_KEY, INSTANT, VERSIONS_KEY
@@ -61,8 +61,9 @@ class RawWriter:
         self._store = store
         self._staged = store.stage()
         with store.explained("write events to"):
+            self._file = StagedFile(self._staged)
             self._writer = pq.ParquetWriter(
-                self._staged, _SCHEMA, compression="zstd", use_dictionary=["origin"], write_page_checksum=True
+                self._file, _SCHEMA, compression="zstd", use_dictionary=["origin"], write_page_checksum=True
             )
         self._digest = _new_digest()
         self._known: dict[str, int] = {}
@@ -115,7 +116,7 @@ class RawWriter:
         self._writer.add_key_value_metadata(
             {COVERAGE_KEY: record, VERSIONS_KEY: versions, _DIGEST_KEY: self._digest.hexdigest().encode()}
         )
-        with self._store.explained("write events to"):
+        with self._store.explained("write events to"), self._file:
             self._writer.close()
         self._store.publish(self._staged, layout.raw_file(coverage.vehicle_id, coverage.date))
 
@@ -148,7 +149,7 @@ class RawWriter:
     def discard(self) -> None:
         """Drop what was collected."""
         try:
-            with self._store.explained("write events to"):
+            with self._store.explained("write events to"), self._file:
                 self._writer.close()
         finally:
             self._store.discard(self._staged)

@@ -26,7 +26,7 @@ from dimo_etl.coverage import Coverage
 from dimo_etl.lake import layout, raw
 from dimo_etl.lake.day_file import SortedRows, merged, read_rows, write_rows
 from dimo_etl.lake.flatten_unit import flatten_unit
-from dimo_etl.lake.store import Store
+from dimo_etl.lake.store import StagedFile, Store
 from dimo_etl.lake.tables import UNREADABLE, encoded, write_table
 from dimo_etl.schema import COVERAGE_KEY, VERSIONS_KEY
 
@@ -207,7 +207,8 @@ def _build(store: Store, day: date, units: list[raw.RawUnit], inputs: _Inputs, k
     unread = store.stage() if quarantine else None
     if unread is not None:
         quarantine.sort(key=lambda row: str(row["vehicle_id"]))
-        unread.write_bytes(encoded(pa.Table.from_pylist(quarantine, schema=_QUARANTINE)))
+        with StagedFile(unread) as file:
+            file.write(encoded(pa.Table.from_pylist(quarantine, schema=_QUARANTINE)))
     return DayBuilt(staged, unread, count, tuple(records))
 
 

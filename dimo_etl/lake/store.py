@@ -8,12 +8,14 @@ the next process that writes.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import secrets
 import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -21,6 +23,37 @@ from filelock import FileLock, Timeout
 from pyarrow import fs
 
 from dimo_etl.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+class StagedFile(io.RawIOBase):
+    """A staged file that is being filled: what is written to it is with the system when `write` ends.
+
+    Arrow writes through it too, so that all that is ever written to a warehouse passes by here.
+    """
+
+    def __init__(self, staged: Path) -> None:
+        self._descriptor = os.open(staged, os.O_WRONLY)
+
+    def writable(self) -> bool:
+        """Whether it can be written to."""
+        return True
+
+    def write(self, content: Buffer) -> int:
+        """Write all of it, in as many pieces as the system takes."""
+        left = memoryview(content).cast("B")
+        size = len(left)
+        while left:
+            left = left[os.write(self._descriptor, left) :]
+        return size
+
+    def close(self) -> None:
+        """Close it; nothing happens where it is closed."""
+        if not self.closed:
+            super().close()
+            os.close(self._descriptor)
 
 
 class Store:
@@ -51,6 +84,18 @@ class Store:
             path = self._scratch_folder() / secrets.token_hex(8)
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         return path
+
+    def put(self, name: str, content: bytes | pa.Buffer) -> None:
+        """Publish a small file that is at hand whole."""
+        with self.explained(f"write {name} in"):
+            staged = self.stage()
+            try:
+                with StagedFile(staged) as file:
+                    file.write(content)
+            except BaseException:
+                self.discard(staged)
+                raise
+        self.publish(staged, name)
 
     def publish(self, staged: Path, name: str) -> None:
         """Move a staged file to its name, replacing what was there, so that no crash leaves anything between."""
@@ -86,10 +131,11 @@ class Store:
     def remove(self, name: str) -> None:
         """Remove a file; nothing happens where there is none."""
         with self.explained(f"remove {name} from"):
-            if not self.exists(name):
+            target = Path(self.root, name)
+            if not target.is_file():
                 return
-            self._fs.delete_file(f"{self.root}/{name}")
-            _sync(Path(self.root, name).parent)
+            target.unlink()
+            _sync(target.parent)
 
     def exists(self, name: str) -> bool:
         """Whether a file of that name is there."""

@@ -47,13 +47,8 @@ def publish(root: Path | str) -> bool:
         wanted = statements(lake)
         if _is_current(lake, wanted):
             return False
-        with store.explained("write the views to"):
-            staged = store.stage()
-            staged.write_bytes(_database(lake, wanted))
-            store.publish(staged, DATABASE)
-            stamp = store.stage()
-            stamp.write_text(_stamp(lake, wanted))
-            store.publish(stamp, _STAMP)
+        store.put(DATABASE, _database(lake, wanted))
+        store.put(_STAMP, _stamp(lake, wanted).encode())
     return True
 
 

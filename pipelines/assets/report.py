@@ -39,9 +39,7 @@ def report(context: dg.AssetExecutionContext, dimo: dg.ResourceParam[Dimo]) -> d
             scope = scope_of(warehouse)
             page = render(warehouse, scope, now=datetime.now(UTC)).encode()
         with open_store(root) as store:
-            staged = store.stage()
-            staged.write_bytes(page)
-            store.publish(staged, PAGE)
+            store.put(PAGE, page)
             file = f"{store.root}/{PAGE}"
     context.log.info("%s: %d vehicles, %s to %s", file, len(scope.vehicles), scope.first, scope.last)
     return dg.MaterializeResult(

@@ -28,9 +28,7 @@ threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).st
 print("begun", flush=True)
 with Store(root) as store:
     for version in itertools.cycle(versions):
-        staged = store.stage()
-        staged.write_bytes(Path(version).read_bytes())
-        store.publish(staged, name)
+        store.put(name, Path(version).read_bytes())
         if ended.wait(0.01):
             break
 """
@@ -67,9 +65,7 @@ def test_a_day_that_is_replaced_again_and_again_is_seen_as_one_of_what_it_was(ve
     known = set()
     for file in files:
         with Store(str(root)) as store:
-            staged = store.stage()
-            staged.write_bytes(file.read_bytes())
-            store.publish(staged, layout.signals_file(DAY))
+            store.put(layout.signals_file(DAY), file.read_bytes())
         with Warehouse.open(root) as warehouse:
             known.add(tuple(map(int, warehouse.execute(ROWS).fetchone())))
     assert len(known) == len(files)
