@@ -15,7 +15,7 @@ from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from typer.testing import CliRunner
 
 from dimo_etl.batch import fetch_days, write_signals
-from dimo_etl.cli.main import add_commands, app
+from dimo_etl.cli.application import add_commands, app
 from dimo_etl.config import Settings
 from dimo_etl.errors import ConfigError, QueryError, WarehouseError
 from dimo_etl.history.fetch import Outcome
