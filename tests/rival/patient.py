@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from importlib import import_module
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from dimo_etl.api.transport import Limits, Transport
 from dimo_etl.config import Settings
 from dimo_etl.coverage import Coverage
 from dimo_etl.history.fetch import Fetcher, VehicleDay
-from dimo_etl.history.sources import open_source
+from dimo_etl.history.sources import SOURCES
 from dimo_etl.lake.layout import signals_file
 from dimo_etl.lake.raw import events_of, find_unit
 from dimo_etl.lake.signals import write_day
@@ -64,7 +65,7 @@ class Patient:
         ):
             shared = shared_vehicles(transport, settings)
             granted = {int(one.vehicle.vehicle_id): one.granted for one in shared}
-            source = open_source(transport, settings, granted)
+            source = import_module(SOURCES[settings.source]).open_source(transport, settings, granted)
             fetcher = Fetcher(store, source, concurrency=self.concurrency, now=lambda: NOW)
             vehicles = [one.vehicle for one in shared if not only or one.vehicle.vehicle_id in only]
             done = fetcher.fetch(vehicles, days)
