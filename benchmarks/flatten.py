@@ -47,6 +47,7 @@ def ours(bodies: list[tuple[str, bytes]], path: Path, root: str) -> None:
             events.sort(key=lambda event: (event.timestamp_us or 0, event.event_id))
             flattened = flatten(vehicle_id, events)
             rows.add(flattened.tables, flattened.timed, in_order=True)
+        path.touch()
         write_rows(path, rows.in_order(), {})
         rows.close()
 
@@ -80,6 +81,7 @@ def measured(quick: bool) -> Iterator[Ratio]:
                 gc.disable()
                 for _, body in bodies:
                     orjson.loads(body)
+                path.touch()
                 write_rows(path, by_name, {})
                 gc.enable()
 
