@@ -213,6 +213,9 @@ def events_in(store: Store, name: str) -> Iterator[tuple[str, list[Event]]]:
         store.open(name) as source,
         pq.ParquetFile(source, page_checksum_verification=True) as file,
     ):
+        # A bit that flips in the schema changes types, and so what every value is read as.
+        if not file.schema_arrow.equals(_SCHEMA):
+            raise TypeError("its columns are not those of raw events")
         for batch in file.iter_batches(batch_size=4096):
             yield from _by_origin(batch)
 

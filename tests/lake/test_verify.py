@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dimo_etl.lake import layout
@@ -84,6 +86,17 @@ def test_a_file_that_ends_too_early_is_found_at_any_length(store):
             path.write_bytes(whole[:length])
             assert name in wrong(store)
         path.write_bytes(whole)
+
+
+def test_a_raw_unit_whose_columns_are_read_as_other_types_is_damaged(store):
+    name = layout.raw_file("4711", DAY)
+    path = Path(store.root, name)
+    footer = {key: value for key, value in pq.read_metadata(path).metadata.items() if key != b"ARROW:schema"}
+    table = pq.ParquetFile(path).read()
+    ids = table.column("event_id").cast(pa.binary())
+    other = table.set_column(0, pa.field("event_id", pa.binary(), nullable=False), ids)
+    pq.write_table(other.replace_schema_metadata(footer), path)
+    assert "columns" in wrong(store)[name]
 
 
 def test_a_whole_file_of_another_vehicle_or_day_is_not_taken_for_the_right_one(store):
