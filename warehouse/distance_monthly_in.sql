@@ -18,15 +18,5 @@
 --   The sum of its days in `distance_daily_in(tz)`: what was driven over its border counts where it is first seen, and
 --   none is lost or counted twice. Every month from the vehicle's first to its last known day has a row.
 CREATE MACRO distance_monthly_in(tz) AS TABLE
-SELECT
-    vehicle_id,
-    date_trunc('month', date)::DATE AS month,
-    sum(distance_m) / 1000 AS distance_km,
-    round(sum(observed_km * 1000)) / 1000 AS observed_km,
-    round(sum(bridged_km * 1000)) / 1000 AS bridged_km,
-    sum(distance_m)::BIGINT AS distance_m,
-    sum(readings)::BIGINT AS readings,
-    sum(resets)::BIGINT AS resets,
-    count_if(readings > 0) AS days_read
-FROM distance_daily_in(tz)
-GROUP BY ALL;
+SELECT * RENAME (starts AS month)
+FROM distance_summed('month', tz);

@@ -52,6 +52,7 @@ ORDER = (
     "odometer_daily",
     "distance_daily_in",
     "distance_daily",
+    "distance_summed",
     "distance_weekly_in",
     "distance_weekly",
     "distance_monthly_in",
