@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dimo_etl.cli.days import parse_day
-from dimo_etl.cli.rows import replaced
+from dimo_etl.cli.rows import UnsafeOption, replaced
 
 
 def report(
@@ -19,11 +19,12 @@ def report(
     vehicle: Annotated[list[str] | None, typer.Option(help="A vehicle to report on; may be given again.")] = None,
     first: Annotated[str | None, typer.Option("--from", help="First UTC day; else a year before the last.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last UTC day, included; else the newest.")] = None,
+    unsafe: UnsafeOption = False,
 ) -> None:
     """Draw the fleet, odometers, distances, coverage, trips, charging, errors and freshness on one page.
 
     The page is a single HTML file that needs no network: open it, print it, send it. Beside each figure is the SQL
-    its numbers come from.
+    its numbers come from. It reads the views and nothing else; with --unsafe, views of your own may read other files.
 
     For example:
 
@@ -37,7 +38,7 @@ def report(
 
     begin = None if first is None else parse_day("--from", first)
     end = None if last is None else parse_day("--to", last)
-    with Warehouse.open() as warehouse:
+    with Warehouse.open(unsafe=unsafe) as warehouse:
         scope = scope_of(warehouse, vehicles=vehicle or (), first=begin, last=end)
         page = render(warehouse, scope, now=datetime.now(UTC)).encode()
     with replaced(output) as file:

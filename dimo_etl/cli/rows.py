@@ -35,6 +35,9 @@ FormatOption = Annotated[Format, typer.Option("--format", help="How to give the 
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="A file for the rows, replaced whole; else standard output.")
 ]
+UnsafeOption = Annotated[
+    bool, typer.Option("--unsafe", help="Let statements do whatever DuckDB can, beyond reading the views.")
+]
 
 
 def answer(warehouse: Warehouse, query: str, form: Format, output: Path | None = None) -> None:

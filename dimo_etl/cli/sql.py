@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dimo_etl.cli.rows import Format, FormatOption, OutputOption, answer, quiet_when_reader_leaves
+from dimo_etl.cli.rows import Format, FormatOption, OutputOption, UnsafeOption, answer, quiet_when_reader_leaves
 
 
 def sql(
@@ -16,8 +16,12 @@ def sql(
     ] = None,
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
+    unsafe: UnsafeOption = False,
 ) -> None:
     """Ask the warehouse in SQL, read-only.
+
+    A query reads the views and nothing else, and writes nothing. With --unsafe a statement may do what DuckDB can:
+    read and write files, attach databases, load extensions.
 
     `dimo-etl views` lists what there is to ask; warehouse/README.md answers twelve common questions. Times are UTC.
 
@@ -28,12 +32,14 @@ def sql(
       dimo-etl sql --format parquet -o latest.parquet "FROM latest"
 
       dimo-etl sql "DESCRIBE odometer"
+
+      dimo-etl sql --unsafe "FROM distance_daily JOIN 'drivers.csv' USING (vehicle_id)"
     """
     from dimo_etl.warehouse import Warehouse
 
     if query == "-" or (query is None and not sys.stdin.isatty()):
         query = sys.stdin.read()
-    with Warehouse.open() as warehouse, quiet_when_reader_leaves():
+    with Warehouse.open(unsafe=unsafe) as warehouse, quiet_when_reader_leaves():
         if query is None:
             from dimo_etl.cli.prompt import prompt
 

@@ -1,7 +1,8 @@
 """Read the warehouse: the views, in a session that can do nothing but read them.
 
 Promise: times are in UTC; a query reads the views and no other file, writes nothing, loads nothing and cannot change
-the session. Readers take no lock and never wait for a run: the views read whatever days are in place. DuckDB opens a
+the session, unless it is opened as unsafe: then it is DuckDB with all it can do, and only the views cannot be changed.
+Readers take no lock and never wait for a run: the views read whatever days are in place. DuckDB opens a
 file twice, for its footer and for its rows; a query that meets a file which was replaced in between fails, and is asked
 again.
 """
@@ -79,29 +80,34 @@ class Warehouse:
     """A read-only session over the views; a context manager, which may also be left open and forgotten.
 
     Every method that takes SQL takes exactly one query, and raises QueryError where it is not one or is wrong, and
-    WarehouseError where a file of the warehouse cannot be read.
+    WarehouseError where a file of the warehouse cannot be read. Opened as unsafe, it takes any one statement.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, root: Path | BucketStore, spill: Path) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, root: Path | BucketStore, spill: Path, *, unsafe: bool
+    ) -> None:
         self._connection = connection
         self._root = root
+        self._allowed = _statement if unsafe else _query
         # Also where nobody closes it, as in a notebook.
         self._remove_spill = weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
 
     @classmethod
-    def open(cls, root: Path | str | None = None) -> Warehouse:
+    def open(cls, root: Path | str | None = None, *, unsafe: bool = False) -> Warehouse:
         """Open a warehouse; its views are published first where they are missing or out of date.
 
         Args:
             root: the warehouse's folder, or its address in an object store; None for the one the settings name
                 (`DIMO_WAREHOUSE`).
+            unsafe: whether statements may do whatever DuckDB can: read and write any file, load extensions, attach
+                databases. For text that the user wrote, never for what came from elsewhere.
 
         Raises:
             WarehouseError: there is no warehouse, or it cannot be opened.
         """
         root = _configured_root() if root is None else root
         if is_address(root):
-            return cls._open_bucket(str(root))
+            return cls._open_bucket(str(root), unsafe=unsafe)
         root = Path(root).absolute()
         if not root.is_dir():
             raise WarehouseError(
@@ -111,13 +117,13 @@ class Warehouse:
             publish(root)
         spill = Path(tempfile.mkdtemp(prefix="dimo-etl-query-"))
         try:
-            return cls(_session(root, root / DATABASE, spill), root, spill)
+            return cls(_session(root, root / DATABASE, spill, unsafe=unsafe), root, spill, unsafe=unsafe)
         except BaseException:
             shutil.rmtree(spill, ignore_errors=True)
             raise
 
     @classmethod
-    def _open_bucket(cls, address: str) -> Warehouse:
+    def _open_bucket(cls, address: str, *, unsafe: bool) -> Warehouse:
         store = BucketStore(address)
         if store.is_empty():
             raise WarehouseError(f"There is no warehouse at {store.root} yet; bring some days with `dimo-etl sync`.")
@@ -127,7 +133,7 @@ class Warehouse:
             # DuckDB attaches files of this machine; the copy goes with the session.
             database = spill / DATABASE
             database.write_bytes(store.read(DATABASE))
-            return cls(_session(store, database, spill), store, spill)
+            return cls(_session(store, database, spill, unsafe=unsafe), store, spill, unsafe=unsafe)
         except BaseException:
             shutil.rmtree(spill, ignore_errors=True)
             raise
@@ -139,19 +145,19 @@ class Warehouse:
             sql: one query; `?` and `$name` stand for parameters.
             params: their values.
         """
-        return self._asked(lambda cursor: Result(cursor.execute(_query(sql), params), self._root))
+        return self._asked(lambda cursor: Result(cursor.execute(self._allowed(sql), params), self._root))
 
     def relation(self, sql: str, params: Parameters | None = None) -> duckdb.DuckDBPyRelation:
         """A query as a DuckDB relation, to build on; it runs when its rows are asked for."""
-        return self._asked(lambda cursor: cursor.sql(_query(sql), params=params))
+        return self._asked(lambda cursor: cursor.sql(self._allowed(sql), params=params))
 
     def df(self, sql: str, params: Parameters | None = None) -> pd.DataFrame:
         """A query as a pandas DataFrame; times are UTC."""
-        return self._asked(lambda cursor: cursor.sql(_query(sql), params=params).df())
+        return self._asked(lambda cursor: cursor.sql(self._allowed(sql), params=params).df())
 
     def arrow(self, sql: str, params: Parameters | None = None) -> pa.Table:
         """A query as an Arrow table; times are UTC."""
-        return self._asked(lambda cursor: cursor.sql(_query(sql), params=params).to_arrow_table())
+        return self._asked(lambda cursor: cursor.sql(self._allowed(sql), params=params).to_arrow_table())
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """A query as Arrow record batches, streamed; at least one, which may be empty, so that columns are known."""
@@ -160,7 +166,7 @@ class Warehouse:
         from dimo_etl.warehouse.explain import explained
 
         def begun(cursor: duckdb.DuckDBPyConnection) -> tuple[pa.RecordBatchReader, pa.RecordBatch | None]:
-            reader = cursor.sql(_query(sql)).to_arrow_reader(_BATCH_ROWS)
+            reader = cursor.sql(self._allowed(sql)).to_arrow_reader(_BATCH_ROWS)
             return reader, next(reader, None)
 
         reader, first = self._asked(begun)
@@ -213,7 +219,7 @@ def _configured_root() -> Path | str:
     return warehouse
 
 
-def _session(root: Path | BucketStore, database: Path, spill: Path) -> duckdb.DuckDBPyConnection:
+def _session(root: Path | BucketStore, database: Path, spill: Path, *, unsafe: bool) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     from dimo_etl.warehouse.explain import explained
@@ -226,22 +232,35 @@ def _session(root: Path | BucketStore, database: Path, spill: Path) -> duckdb.Du
     where = root.root if isinstance(root, BucketStore) else str(root)
     folders = [f"{base}/{name}" for base in (where, glob.escape(where)) for name in names]
     files = [f"{base}/{layout.VEHICLES}" for base in (where, glob.escape(where))]
+    opening = (
+        "SET GLOBAL TimeZone = 'UTC'",
+        f"SET temp_directory = {quoted(str(spill))}",
+        f"ATTACH {quoted(str(database))} AS dimo (READ_ONLY)",
+    )
+    closing = (
+        f"SET allowed_directories = [{', '.join(map(quoted, folders))}]",
+        f"SET allowed_paths = [{', '.join(map(quoted, files))}]",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
+    )
     with explained(root):
         if isinstance(root, BucketStore):
             from dimo_etl.warehouse import remote
 
             remote.connect(connection, root)
-        for statement in (
-            "SET GLOBAL TimeZone = 'UTC'",
-            f"SET temp_directory = {quoted(str(spill))}",
-            f"ATTACH {quoted(str(database))} AS dimo (READ_ONLY)",
-            f"SET allowed_directories = [{', '.join(map(quoted, folders))}]",
-            f"SET allowed_paths = [{', '.join(map(quoted, files))}]",
-            "SET enable_external_access = false",
-            "SET lock_configuration = true",
-        ):
+        for statement in opening if unsafe else (*opening, *closing):
             connection.execute(statement)
     return connection
+
+
+def _statement(sql: str) -> str:
+    """The text, if it is one statement.
+
+    Raises:
+        QueryError: it is none, or several.
+    """
+    _kind(sql)
+    return sql
 
 
 def _query(sql: str) -> str:
@@ -250,6 +269,16 @@ def _query(sql: str) -> str:
     Raises:
         QueryError: it is none, or several, or would do more than read.
     """
+    import duckdb
+
+    kind = _kind(sql)
+    if kind != duckdb.StatementType.SELECT:
+        raise QueryError(f"The warehouse is read-only: {kind.name} is refused; use SELECT, FROM, DESCRIBE or EXPLAIN.")
+    return sql
+
+
+def _kind(sql: str) -> duckdb.StatementType:
+    """What the one statement of a text does, or what the one does that it explains."""
     import duckdb
 
     from dimo_etl.warehouse.explain import told
@@ -263,8 +292,4 @@ def _query(sql: str) -> str:
         raise QueryError(f"The query cannot be run: {told(error)}.") from error
     if len(parsed) != 1:
         raise QueryError(f"Give one query at a time; this text holds {len(parsed)} statements.")
-    if parsed[0].type != duckdb.StatementType.SELECT:
-        raise QueryError(
-            f"The warehouse is read-only: {parsed[0].type.name} is refused; use SELECT, FROM, DESCRIBE or EXPLAIN."
-        )
-    return sql
+    return parsed[0].type
