@@ -51,6 +51,7 @@ def write_day(root: Path, vehicles: int, number: int) -> None:
     day = FIRST + timedelta(days=number)
     path = root / layout.signals_file(day)
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
     present = np.array([vehicle for vehicle in range(vehicles) if number < 180 or vehicle % 20 != 7])
     records = [_record(1_000 + int(vehicle), day) for vehicle in present]
     metadata = {COVERAGE_KEY: msgspec.json.encode(records), VERSIONS_KEY: b"[]"}

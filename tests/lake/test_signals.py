@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 import msgspec
+import orjson
 import pyarrow.parquet as pq
 import pytest
 
@@ -324,6 +325,24 @@ def test_row_groups_have_one_size_whatever_the_pieces_the_rows_came_in(store, tm
     monkeypatch.setattr(day_file, "_SPILL_BYTES", 5_000)
     with Store(str(tmp_path / "other")) as other:
         assert in_any_order(other, 5) == whole
+
+
+def test_more_signals_of_the_same_events_hardly_take_more_ids_and_times(store):
+    random = Random(1)
+    given = []
+    for number in range(2_000):
+        made = document(40 * number + random.randrange(40), **{f"signal{name}": 1 for name in range(20)})
+        given.append(read_event(orjson.dumps(made | {"id": random.randbytes(13).hex()})))
+    fetched(store, given)
+    write_day(store, DAY)
+    with store.open(layout.signals_file(DAY)) as file:
+        footer = pq.read_metadata(file)
+    assert (footer.num_row_groups, footer.num_rows) == (1, 2_000 * 22)
+    columns = [footer.row_group(0).column(number) for number in range(footer.num_columns)]
+    taken = {column.path_in_schema: column.total_compressed_size for column in columns}
+    # An id is 13 random bytes, and a time is not foreseen.
+    assert taken["event_id"] < 2_000 * 13 * 1.5
+    assert taken["timestamp"] < 2_000 * 8
 
 
 def test_the_data_of_a_document_comes_back_from_its_rows(store):
