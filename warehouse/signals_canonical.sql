@@ -28,6 +28,8 @@
 --     powertrain_type  ELECTRIC or COMBUSTION
 --     charging         1 for a state `Starting` or `Charging`, otherwise 0
 --     cable            0 for a state `Disconnected`, otherwise 1
+--     window           1 for a state `Opened` or `PartiallyOpen`, 0 for `Closed`
+--     open <door>      1 where a text such as `DriverFront|TrunkRear`, which lists what is open, has the door, otherwise 0
 --     ruptela          what `ruptela_codes` says; several codes of one event for one signal are one row
 --   A filter on `signal` reads only the row groups of the names that stand for it.
 CREATE VIEW signals_canonical AS
@@ -75,6 +77,9 @@ converted AS (
             WHEN conversion = 'odometer' THEN kilometres(number)
             WHEN conversion = 'charging' THEN (text SIMILAR TO '.*(Starting|Charging)')::INTEGER
             WHEN conversion = 'cable' THEN (text NOT LIKE '%Disconnected')::INTEGER
+            WHEN conversion = 'window' AND text SIMILAR TO '.*(Opened|PartiallyOpen|Closed)' THEN (text NOT LIKE '%Closed')::INTEGER
+            WHEN conversion = 'window' THEN NULL
+            WHEN conversion LIKE 'open %' THEN (substr(conversion, 6) IN string_split(text, '|'))::INTEGER
             -- Not -0 for a 0.
             ELSE number * factor + 0
         END AS value_number,

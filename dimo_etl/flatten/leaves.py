@@ -2,7 +2,8 @@
 
 The generations A to H are described by DIMO's own sources: flat documents (A, B, C), lists of signals with names and
 times of their own (D under `vehicle.signals`, F under `signals`), values nested with source and timestamp (E), and
-the raw forms of Ruptela (G) and Tesla (H), which stay as they are, leaf by leaf.
+the raw forms of Ruptela (G) and Tesla (H), which stay as they are, leaf by leaf. What a Tesla streams is read by
+`tesla_stream` and comes here value by value.
 
 A leaf is named by its path below `data`, object keys joined by dots. Arrays are one leaf, except the lists of signals.
 
@@ -108,6 +109,10 @@ class Collector:
                     key: rest if key == "vehicle" else value for key, value in data.items() if key != "vehicle" or rest
                 }
         _put(self._documents, row, data)
+
+    def add_value(self, row: int, name: str, value: Scalar, time_us: int | None) -> None:
+        """Take one value that a document holds in a form of its own; `time_us` is None where that is the document's."""
+        self._add_timed(row, name, value, time_us, None)
 
     def end_batch(self) -> None:
         """Take nested documents apart while they are at hand."""

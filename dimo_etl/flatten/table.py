@@ -11,7 +11,9 @@ import pyarrow as pa
 
 from dimo_etl.flatten.leaves import Collector, Leaves, Scalar, TimedLeaves
 from dimo_etl.flatten.nested import NestedDocument
-from dimo_etl.flatten.numbers import JsonText, LongNumber, UnreadableError, fits_float, parse_all
+from dimo_etl.flatten.numbers import JsonText, LongNumber, UnreadableError, fits_float, parse_all, to_json
+from dimo_etl.flatten.tesla_stream import is_streamed, read_payload
+from dimo_etl.flatten.wire import WireError
 from dimo_etl.model import Event
 from dimo_etl.schema import INSTANT
 from dimo_etl.timestamps import to_us
@@ -75,6 +77,8 @@ def flatten(vehicle_id: str, events: Sequence[Event]) -> Flattened:
         for event, document in zip(batch, parse_all([event.payload for event in batch]), strict=True):
             try:
                 source, time, data = _readable(event, document)
+                if type(document) is dict and is_streamed(document.get("dataversion"), data.get("payloads")):
+                    data = _with_streamed(collector, len(kept), data)
             except UnreadableError as error:
                 quarantined.append(Quarantined(event, str(error)))
                 continue
@@ -123,6 +127,27 @@ def _readable(event: Event, document: object) -> tuple[object, object, Mapping[s
     if event.timestamp_us is None:
         raise UnreadableError("has no readable time, neither `data.timestamp` nor `time`")
     return source, time, data
+
+
+def _with_streamed(collector: Collector, row: int, data: Mapping[str, object]) -> Mapping[str, object]:
+    """Add what a Tesla's payloads hold; gives the document's `data`, with what is wrong with those that are unreadable.
+
+    Raises:
+        UnreadableError: none of them can be read.
+    """
+    payloads = cast(Sequence[str], data["payloads"])
+    unreadable: list[object] = []
+    for place, payload in enumerate(payloads):
+        try:
+            streamed = read_payload(payload)
+        except WireError as error:
+            unreadable.append({"payload": place, "reason": str(error)})
+            continue
+        for name, value in streamed.leaves:
+            collector.add_value(row, name, value, streamed.time_us)
+    if len(unreadable) == len(payloads):
+        raise UnreadableError(f"none of its payloads can be read: {to_json(unreadable)}")
+    return {**data, "payloads.unreadable": unreadable} if unreadable else data
 
 
 def _all_objects(document: dict[str, object]) -> bool:

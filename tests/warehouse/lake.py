@@ -13,11 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dimo_etl.coverage import Coverage
+from dimo_etl.events import read_event
+from dimo_etl.flatten.table import flatten
 from dimo_etl.lake.distances import Said, add_said
 from dimo_etl.lake.snapshots import Sighting, add_sightings
 from dimo_etl.lake.store import Store
 from dimo_etl.schema import COVERAGE_KEY, SIGNALS, VERSIONS_KEY
 from dimo_etl.warehouse.publish import publish
+from tests.payloads import encoded
 
 ZONES = (
     "UTC",
@@ -76,6 +79,11 @@ class Lake:
                 "day": day or timestamp.astimezone(UTC).date(),
             }
         )
+
+    def flatten(self, vehicle_id: str, documents: list[dict[str, object]]) -> None:
+        """The rows of documents, as the real lake makes them."""
+        for name, table in flatten(vehicle_id, [read_event(encoded(one)) for one in documents]).tables.items():
+            self.rows += [{**row, "name": name, "day": row["received_at"].date()} for row in table.to_pylist()]
 
     def odometer(self, vehicle_id: str, readings: list, start: datetime = START, minutes: float = 10) -> None:
         """Readings one after the other, `minutes` apart."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.tesla import CANONICAL, NEWER, OLDER, document, message
 from tests.warehouse.lake import START, Lake
 
 ROWS = "SELECT signal, value_number, value_string, unit FROM signals_canonical ORDER BY signal"
@@ -160,7 +161,31 @@ def test_a_signal_is_read_from_the_row_groups_of_its_names_alone(lake):
 
 def test_every_signal_of_the_telemetry_api_has_a_unit_or_is_a_flag_a_count_or_a_text(lake):
     lake.write()
-    assert lake.query("SELECT count(DISTINCT signal), count(DISTINCT name) FROM signal_catalogue") == [(120, 405)]
+    assert lake.query("SELECT count(DISTINCT signal), count(DISTINCT name) FROM signal_catalogue") == [(120, 411)]
     ambiguous = "SELECT signal FROM signal_catalogue WHERE signal IS NOT NULL GROUP BY signal "
     assert lake.query(ambiguous + "HAVING count(DISTINCT (unit, value_type)) > 1") == []
     assert lake.query("SELECT name, signal FROM signal_catalogue GROUP BY ALL HAVING count(*) > 1") == []
+
+
+@pytest.mark.parametrize("streamed", [OLDER, NEWER], ids=["texts", "types"])
+def test_what_a_tesla_streams_is_what_dimos_own_converter_makes_of_it(lake, streamed):
+    event = document(message(START, *streamed, vin="5YJYGDEF2LFR00942"))
+    lake.flatten("1", [event])
+    lake.write()
+    rows = lake.query("SELECT signal, value_number, timestamp FROM signals_canonical ORDER BY ALL")
+    assert {signal: value for signal, value, _ in rows} == pytest.approx(CANONICAL, rel=1e-12)
+    assert {time for _, _, time in rows} == {START}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("FdWindow", "WindowStateUnknown", []),
+        ("FdWindow", "Closed", [0]),
+        ("DoorState", "", [0] * 6),
+        ("DoorState", "TrunkRear", [0, 1, 0, 0, 0, 0]),
+        ("VehicleSpeed__invalid", True, []),
+    ],
+)
+def test_a_door_or_window_is_open_shut_or_not_known(lake, name, value, expected):
+    assert [found for _, found, _, _ in canonical(lake, **{name: value})] == expected

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 
-from dimo_etl.events import read_event
-from dimo_etl.flatten.table import flatten
-from tests.payloads import G, encoded
+from tests.payloads import G
 from tests.warehouse.lake import Lake, at
 
 TEN = at("2026-01-05T10:00")
@@ -143,11 +141,7 @@ def test_trouble_codes_are_one_list(lake):
 
 
 def test_the_leaves_of_a_raw_document_are_what_the_view_reads(lake):
-    flattened = flatten("1", [read_event(encoded(G))])
-    for name, table in flattened.tables.items():
-        for row in table.to_pylist():
-            value = row["value_number"] if row["value_string"] is None else row["value_string"]
-            lake.add("1", row["timestamp"], name, value)
+    lake.flatten("1", [G])
     lake.write()
     assert dict(lake.query("SELECT signal, value_number FROM ruptela ORDER BY ALL")) == {
         "currentLocationAltitude": 104.8,
