@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import base64
+from datetime import UTC, date, timedelta
 
 import orjson
 import pytest
 
 from dimo_etl.model import days_between
 from dimo_etl.sandbox.server import SandboxServer
+from tests.tesla import KEYS, Payload
 from tests.test_sources import answer, bring
 
-RUPTELA, TESLA = 9321, 9457
+RUPTELA, TESLA, STREAMING = 9321, 9457, 9533
+NAMES = {key: name for name, key in KEYS.items()}
 DAYS = days_between(date(2026, 1, 9), date(2026, 1, 11))
 DISTANCES = "SELECT vehicle_id::INTEGER, date, distance_m FROM distance_daily ORDER BY ALL"
 DAILY = """
@@ -19,11 +22,11 @@ DAILY = """
     FROM odometer_daily
     ORDER BY ALL
 """
-# Tesla tells no precision of a position, and the Telemetry API says 0.
+# Tesla tells no precision of a position, and the Telemetry API says 0; it has no field for a Tesla's trunks.
 LATEST = """
     SELECT vehicle_id, signal, round(value_number, 6), value_string
     FROM latest_canonical
-    WHERE signal NOT LIKE '%.hdop' OR value_number > 0
+    WHERE signal NOT LIKE 'bodyTrunk%' AND (signal NOT LIKE '%.hdop' OR value_number > 0)
     ORDER BY ALL
 """
 
@@ -34,25 +37,26 @@ def sandbox():
         yield server
 
 
-def bring_both(sandbox, root, *steps):
-    return bring(sandbox, root, *steps, vehicles=f"{RUPTELA},{TESLA}")
+def bring_all(sandbox, root, *steps):
+    return bring(sandbox, root, *steps, vehicles=f"{RUPTELA},{TESLA},{STREAMING}")
 
 
 @pytest.fixture(scope="module")
 def by_fetch(sandbox, tmp_path_factory):
-    return bring_both(sandbox, tmp_path_factory.mktemp("fetch"), ("fetch", DAYS))
+    return bring_all(sandbox, tmp_path_factory.mktemp("fetch"), ("fetch", DAYS))
 
 
 @pytest.fixture(scope="module")
 def by_telemetry(sandbox, tmp_path_factory):
-    return bring_both(sandbox, tmp_path_factory.mktemp("telemetry"), ("telemetry", DAYS))
+    return bring_all(sandbox, tmp_path_factory.mktemp("telemetry"), ("telemetry", DAYS))
 
 
 def test_raw_documents_tell_how_far_each_car_really_drove(sandbox, by_fetch):
-    truth = [(token, day, sandbox.fleet.driver(token).distance_m(day)) for token in (RUPTELA, TESLA) for day in DAYS]
+    exact = {RUPTELA: 5, TESLA: 0.5, STREAMING: 0.01}
+    truth = [(token, day, sandbox.fleet.driver(token).distance_m(day)) for token in exact for day in DAYS]
     for (token, day, metres), found in zip(truth, answer(by_fetch, DISTANCES), strict=True):
-        # A Ruptela counts in steps of 5 m, a Tesla to the thousandth of a mile.
-        assert found == (token, day, pytest.approx(metres, abs=5 if token == RUPTELA else 0.5))
+        # A Ruptela counts in steps of 5 m, a Tesla that is asked to the thousandth of a mile.
+        assert found == (token, day, pytest.approx(metres, abs=exact[token]))
     assert answer(by_fetch, "SELECT DISTINCT complete, asked FROM coverage") == [(True, "fetch")]
 
 
@@ -76,17 +80,36 @@ def test_no_leaf_of_a_raw_document_is_dropped_whether_the_vocabulary_knows_it_or
     assert answer(by_fetch, unknown)[0][0] > 2 * 1000
 
 
+def test_every_value_of_every_message_of_a_streaming_car_is_held_with_the_time_of_its_message(sandbox, by_fetch):
+    expected = set()
+    for document in (one for day in DAYS for one in sandbox.fleet.documents(STREAMING, day)):
+        for text in orjson.loads(document.payload)["data"]["payloads"]:
+            payload = Payload.FromString(base64.b64decode(text))
+            made_at = payload.created_at.ToDatetime(tzinfo=UTC)
+            expected |= {
+                (document.doc_id, made_at, NAMES.get(datum.key, f"Field{datum.key}")) for datum in payload.data
+            }
+    held = f"""
+        SELECT DISTINCT event_id, timestamp, split_part(name, '.', 1) AS field
+        FROM signals
+        WHERE vehicle_id = '{STREAMING}' AND field NOT IN ('payloads', 'vin')
+    """
+    assert set(answer(by_fetch, held)) == expected
+    assert len(expected) > 5000
+    assert answer(by_fetch, "SELECT count(*) FROM signals WHERE name = 'Field300' AND value_number = 1.5")[0][0] > 100
+
+
 def test_the_telemetry_of_these_cars_tells_the_same(by_fetch, by_telemetry):
     assert answer(by_telemetry, DAILY) == answer(by_fetch, DAILY)
     for ours, theirs in zip(answer(by_telemetry, DISTANCES), answer(by_fetch, DISTANCES), strict=True):
         assert ours == (*theirs[:2], pytest.approx(theirs[2], abs=0.01))
     latest = answer(by_telemetry, LATEST)
     assert latest == answer(by_fetch, LATEST)
-    assert len(latest) == 14 + 15
+    assert len(latest) == 14 + 15 + 25
 
 
 def test_a_car_that_moved_to_raw_documents_has_one_curve_and_drove_no_kilometre_twice(sandbox, by_fetch, tmp_path):
-    mixed = bring_both(sandbox, tmp_path, ("telemetry", DAYS[:2]), ("fetch", DAYS[1:]))
+    mixed = bring_all(sandbox, tmp_path, ("telemetry", DAYS[:2]), ("fetch", DAYS[1:]))
     assert answer(mixed, DISTANCES) == [
         (*row[:2], pytest.approx(row[2], abs=0.01)) for row in answer(by_fetch, DISTANCES)
     ]
@@ -97,6 +120,6 @@ def test_a_car_that_moved_to_raw_documents_has_one_curve_and_drove_no_kilometre_
 
 
 def test_the_device_data_api_never_had_their_documents(sandbox, tmp_path):
-    root = bring_both(sandbox, tmp_path, ("device-data", DAYS[:1]))
+    root = bring_all(sandbox, tmp_path, ("device-data", DAYS[:1]))
     assert answer(root, "SELECT DISTINCT expected_events, complete FROM coverage") == [(0, True)]
     assert sandbox.fleet.documents(TESLA, DAYS[0] - timedelta(days=1))

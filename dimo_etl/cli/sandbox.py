@@ -13,7 +13,7 @@ def sandbox(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on, on 127.0.0.1.")] = SANDBOX_PORT,
     seed: Annotated[int, typer.Option(help="Another seed simulates another fleet.")] = 1,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Add two vehicles that only the Fetch and Telemetry APIs know.")
+        bool, typer.Option("--raw", help="Add three vehicles that only the Fetch and Telemetry APIs know.")
     ] = False,
 ) -> None:
     """Serve a local DIMO with a simulated fleet until interrupted; no account needed.

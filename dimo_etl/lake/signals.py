@@ -31,7 +31,7 @@ from dimo_etl.lake.tables import UNREADABLE, encoded, write_table
 from dimo_etl.schema import COVERAGE_KEY, VERSIONS_KEY
 
 # Raised whenever flattening gives other rows, records or bytes for the same documents: every day is then made anew.
-FLATTEN_VERSION = 6
+FLATTEN_VERSION = 7
 _INPUTS_KEY = b"dimo_etl.inputs"
 _QUARANTINE = pa.schema(
     [

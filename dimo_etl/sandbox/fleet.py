@@ -20,7 +20,7 @@ from dimo_etl.sandbox.chance import chance
 from dimo_etl.sandbox.document import Document, JsonObject, Report
 from dimo_etl.sandbox.drives import DayOfDriving, Driver
 from dimo_etl.sandbox.odometers import OdometerColumn, odometer_column
-from dimo_etl.sandbox.sources import autopi, fleet_api, macaron, ruptela, smartcar, v2device
+from dimo_etl.sandbox.sources import autopi, fleet_api, fleet_telemetry, macaron, ruptela, smartcar, v2device
 from dimo_etl.sandbox.vehicles import RAW_KINDS, Kind, SimVehicle, simulated_vehicles
 
 _SOURCES: dict[Kind, Callable[[SimVehicle, DayOfDriving, Random], Iterator[Report]]] = {
@@ -31,6 +31,7 @@ _SOURCES: dict[Kind, Callable[[SimVehicle, DayOfDriving, Random], Iterator[Repor
     "v2": v2device.reports,
     "ruptela": ruptela.reports,
     "fleet-api": fleet_api.reports,
+    "fleet-telemetry": fleet_telemetry.reports,
 }
 # Vehicle-days kept in memory; the densest weighs about 5 MB.
 _KEPT_DAYS = 120

@@ -24,6 +24,7 @@ _CONNECTIONS = {
     "smartcar": ("Smartcar", "0xcd445F4c6bDAD32b68a2939b912150Fe3C88803E"),
     "tesla": ("Tesla", "0xc4035Fecb1cc906130423EF05f9C20977F643722"),
     "fleet-api": ("Tesla", "0xc4035Fecb1cc906130423EF05f9C20977F643722"),
+    "fleet-telemetry": ("Tesla", "0xc4035Fecb1cc906130423EF05f9C20977F643722"),
 }
 
 

@@ -1,6 +1,6 @@
 """Who is in the simulated fleet: six shared vehicles of every kind of payload, one not shared, one never minted.
 
-A vehicle that was never minted has no token id: only its user device id names it. Two more, on demand, came after the
+A vehicle that was never minted has no token id: only its user device id names it. Three more, on demand, came after the
 Device Data API: their documents are raw ones of their maker's, and only the Fetch and Telemetry APIs know them.
 """
 
@@ -13,9 +13,9 @@ from typing import Literal
 from dimo_etl.config import SANDBOX_LICENCE
 from dimo_etl.sandbox.chance import chance, ksuid
 
-Kind = Literal["autopi", "smartcar", "v2", "macaron", "tesla", "ruptela", "fleet-api"]
+Kind = Literal["autopi", "smartcar", "v2", "macaron", "tesla", "ruptela", "fleet-api", "fleet-telemetry"]
 # Those whose documents the Device Data API never had.
-RAW_KINDS: frozenset[Kind] = frozenset({"ruptela", "fleet-api"})
+RAW_KINDS: frozenset[Kind] = frozenset({"ruptela", "fleet-api", "fleet-telemetry"})
 LICENCE = SANDBOX_LICENCE["DIMO_CLIENT_ID"]
 _SOMEBODY = "0x7aE0e5D0A3cB4f1E9b0C2d5F6a8B9c0D1e2F3a4B"
 _UNMINTED = 10_001
@@ -70,6 +70,7 @@ def simulated_vehicles(seed: int, *, raw: bool = False) -> tuple[SimVehicle, ...
         (9001, "Mazda", "CX-5", 2017, "smartcar", frozenset(), _SOMEBODY, 98_400, (49.4521, 11.0767)),
         (9321, "Skoda", "Octavia", 2019, "ruptela", frozenset({1, 3, 4}), _SOMEBODY, 14_600, (50.7753, 6.0839)),
         (9457, "Tesla", "Model Y", 2023, "fleet-api", frozenset({1, 4, 7}), LICENCE, 31_250, (48.2082, 16.3738)),
+        (9533, "Tesla", "Model 3", 2025, "fleet-telemetry", frozenset({1, 4}), _SOMEBODY, 12_400, (52.3759, 9.7320)),
         (_UNMINTED, "Volvo", "XC40", 2021, "smartcar", frozenset(), LICENCE, 36_800, (53.0793, 8.8017)),
     ]
     vehicles = []

@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from dimo_etl.sandbox.document import Json, JsonObject
-from dimo_etl.sandbox.vss_raw import ODOMETER, POSITION, Measurement, Value, of_fleet_api, of_ruptela
+from dimo_etl.sandbox.vss_raw import (
+    ODOMETER,
+    POSITION,
+    Measurement,
+    Value,
+    of_fleet_api,
+    of_fleet_telemetry,
+    of_ruptela,
+)
 from dimo_etl.timestamps import to_us
 
 __all__ = ["ODOMETER", "POSITION", "Measurement", "Value", "measurements"]
@@ -86,6 +94,9 @@ def measurements(data: JsonObject, sent_us: int) -> Iterator[Measurement]:
         return
     if "drive_state" in data:
         yield from of_fleet_api(data)
+        return
+    if "payloads" in data:
+        yield from of_fleet_telemetry(data)
         return
     vehicle = data.get("vehicle")
     if isinstance(vehicle, dict):

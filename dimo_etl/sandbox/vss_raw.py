@@ -1,7 +1,8 @@
-"""What the raw documents of Ruptela and of Tesla's API say in the telemetry service's own names and units.
+"""What the raw documents of Ruptela and of Tesla say in the telemetry service's own names and units.
 
 Ruptela: hexadecimal numbers by id; all ones and, of most, a zero mean nothing; a zero of the speed means something
-while the ignition is on. Tesla: miles, bar and kilowatts, each state with a time of its own.
+while the ignition is on. Tesla: miles, bar and kilowatts, each state with a time of its own; what it streams, also
+atmospheres, words for states, and numbers as texts, each message with a time of its own.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
+from dimo_etl.flatten.tesla_stream import read_payload
 from dimo_etl.sandbox.document import Json, JsonObject
 
 Place: TypeAlias = dict[str, float]
@@ -77,6 +79,41 @@ _STATES: dict[tuple[str, str], tuple[str, Callable[[float], float]]] = {
 }
 
 
+def _from_atmospheres(value: float) -> float:
+    return value * 101.325
+
+
+_STREAMED: dict[str, tuple[str, Callable[[float], float]]] = {
+    "ACChargingPower": ("powertrainTractionBatteryCurrentPower", lambda value: value * 1000),
+    "ChargeLimitSoc": ("powertrainTractionBatteryChargingChargeLimit", _same),
+    "DCChargingEnergyIn": ("powertrainTractionBatteryChargingAddedEnergy", _same),
+    "DoorState.DriverFront": ("cabinDoorRow1DriverSideIsOpen", _same),
+    "DoorState.DriverRear": ("cabinDoorRow2DriverSideIsOpen", _same),
+    "DoorState.PassengerFront": ("cabinDoorRow1PassengerSideIsOpen", _same),
+    "DoorState.PassengerRear": ("cabinDoorRow2PassengerSideIsOpen", _same),
+    "EnergyRemaining": ("powertrainTractionBatteryStateOfChargeCurrentEnergy", _same),
+    "EstBatteryRange": ("powertrainRange", _from_miles),
+    "Odometer": (ODOMETER, _from_miles),
+    "OutsideTemp": ("exteriorAirTemperature", _same),
+    "Soc": ("powertrainTractionBatteryStateOfChargeCurrent", _same),
+    "TpmsPressureFl": ("chassisAxleRow1WheelLeftTirePressure", _from_atmospheres),
+    "TpmsPressureFr": ("chassisAxleRow1WheelRightTirePressure", _from_atmospheres),
+    "TpmsPressureRl": ("chassisAxleRow2WheelLeftTirePressure", _from_atmospheres),
+    "TpmsPressureRr": ("chassisAxleRow2WheelRightTirePressure", _from_atmospheres),
+    "VehicleSpeed": ("speed", _from_miles),
+}
+_STREAMED_STATES = {
+    "DetailedChargeState": (
+        ("powertrainTractionBatteryChargingIsCharging", "DetailedChargeStateCharging"),
+        ("powertrainTractionBatteryChargingIsChargingCableConnected", "DetailedChargeStateCharging"),
+    ),
+    "FdWindow": (("cabinDoorRow1DriverSideWindowIsOpen", "WindowStatePartiallyOpen"),),
+    "FpWindow": (("cabinDoorRow1PassengerSideWindowIsOpen", "WindowStatePartiallyOpen"),),
+    "RdWindow": (("cabinDoorRow2DriverSideWindowIsOpen", "WindowStatePartiallyOpen"),),
+    "RpWindow": (("cabinDoorRow2PassengerSideWindowIsOpen", "WindowStatePartiallyOpen"),),
+}
+
+
 def of_ruptela(data: JsonObject, sent_us: int) -> Iterator[Measurement]:
     """Every signal of a Ruptela document.
 
@@ -116,6 +153,26 @@ def of_fleet_api(data: JsonObject) -> Iterator[Measurement]:
             is_charging = members["charging_state"] in ("Starting", "Charging")
             yield Measurement(us, "powertrainTractionBatteryChargingIsCharging", float(is_charging))
         latitude, longitude = members.get("latitude"), members.get("longitude")
+        if isinstance(latitude, float) and isinstance(longitude, float):
+            yield Measurement(us, POSITION, {"latitude": latitude, "longitude": longitude, "hdop": 0.0})
+
+
+def of_fleet_telemetry(data: JsonObject) -> Iterator[Measurement]:
+    """Every signal that a Tesla streamed, each with the time of its message."""
+    payloads = data["payloads"]
+    for payload in payloads if isinstance(payloads, list) else ():
+        message = read_payload(str(payload))
+        us = message.time_us
+        if us is None:
+            continue
+        leaves = dict(message.leaves)
+        for name, value in leaves.items():
+            if name in _STREAMED and value is not None:
+                signal, convert = _STREAMED[name]
+                yield Measurement(us, signal, convert(float(value)))
+            for signal, word in _STREAMED_STATES.get(name, ()):
+                yield Measurement(us, signal, float(value == word))
+        latitude, longitude = leaves.get("Location.latitude"), leaves.get("Location.longitude")
         if isinstance(latitude, float) and isinstance(longitude, float):
             yield Measurement(us, POSITION, {"latitude": latitude, "longitude": longitude, "hdop": 0.0})
 
