@@ -9,10 +9,10 @@ from pipelines.assets.snapshots import snapshots
 from pipelines.assets.vehicles import vehicles
 from pipelines.assets.views import answers
 from pipelines.checks import agrees, columns, complete, in_their_day, odometers, unique
-from pipelines.jobs import daily_job, look_job, snapshot_job
+from pipelines.jobs import answers_job, daily_job, look_job, snapshot_job
 from pipelines.resources import Dimo
 from pipelines.schedules import daily_schedule, hourly_schedule, look_schedule
-from pipelines.sensors import failure_sensor, fleet_sensor
+from pipelines.sensors import days_sensor, failure_sensor, fleet_sensor
 from pipelines.standing import newest_day_is_there, none_left_failed
 
 
@@ -25,7 +25,7 @@ def build_defs(dimo: Dimo | None = None) -> dg.Definitions:
     resource = dimo or Dimo()
     settings = resource.settings
     start = settings.start_date
-    daily, hourly, look = daily_job(), snapshot_job(), look_job()
+    daily, following, hourly, look = daily_job(), answers_job(), snapshot_job(), look_job()
     return dg.Definitions(
         assets=[vehicles, history_assets(start), dimo_distances, snapshots, answers, report],
         asset_checks=[
@@ -38,9 +38,9 @@ def build_defs(dimo: Dimo | None = None) -> dg.Definitions:
             newest_day_is_there,
             agrees,
         ],
-        jobs=[daily, hourly, look],
+        jobs=[daily, following, hourly, look],
         schedules=[daily_schedule(start, settings.lookback_days, daily), hourly_schedule(hourly), look_schedule(look)],
-        sensors=[failure_sensor(settings), fleet_sensor(daily)],
+        sensors=[days_sensor(following), failure_sensor(settings), fleet_sensor(daily)],
         resources={"dimo": resource},
         # Steps are few and light, and a run is a process of its own: measured 0.3 s a run against 3 s with one
         # process a step. Side by side run the runs.

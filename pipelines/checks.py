@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from dimo_etl.lake.audit import audit_columns, audit_day, audit_times
 from dimo_etl.lake.raw import days_held, units_of
@@ -93,6 +94,14 @@ def in_their_day(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[
     return _audit(context, dimo, audit_times, "Each event is of its day.")
 
 
+def broken_promises(instance: dg.DagsterInstance) -> list[str]:
+    """The names of the checks on which the views wait, and which are red now."""
+    keys = [key for check in (unique, columns, in_their_day) for key in check.check_keys]
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    failed = AssetCheckExecutionRecordStatus.FAILED
+    return [key.name for key in keys if key in latest and latest[key].status is failed]
+
+
 @dg.asset_check(asset=SIGNALS_KEY)
 def odometers(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dimo]) -> dg.AssetCheckResult:
     """Most odometer readings of each vehicle-day are believed, and no odometer was reset or swapped.
@@ -155,7 +164,7 @@ def _audit(
     """What one kind of audit finds wrong with the files of the days.
 
     Red means that a file was changed by something else, or that this program is wrong: nothing a service or a vehicle
-    does can cause it. So it stops what comes after, and the way out is to make the day anew.
+    does can cause it. So the views wait, and the way out is to make the day anew.
     """
     with explained(dimo), open_store(dimo.settings.warehouse) as store:
         days = _days(context, store)

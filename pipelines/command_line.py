@@ -18,17 +18,21 @@ from dimo_etl.config import Settings
 from dimo_etl.errors import AuthError, DimoError, InputError, ServiceDownError, WarehouseError
 from dimo_etl.history.fetch import VehicleDay
 from dimo_etl.orchestrator import Brought
-from pipelines.assets.distances import DISTANCES_KEY
+from pipelines.assets.views import VIEWS
 from pipelines.build import build_defs
+from pipelines.checks import broken_promises
 from pipelines.health import health
 from pipelines.instance import PROCESS_TAG, bury_the_dead, open_instance, this_process
-from pipelines.jobs import JOB, STEP, range_tags
+from pipelines.jobs import ANSWERS_JOB, JOB, STEP, range_tags
 from pipelines.partitions import DAYS_A_BATCH
 from pipelines.resources import Dimo
 
 WORKSPACE = Path(__file__).with_name("workspace.yaml")
 # After these the next batch would only fail the same way.
 _POINTLESS = (AuthError, ServiceDownError, WarehouseError)
+
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class Dagster:
@@ -56,18 +60,15 @@ class Dagster:
             for start in range(0, len(days), DAYS_A_BATCH):
                 batch = days[start : start + DAYS_A_BATCH]
                 dimo = Dimo(lambda: settings, progress=progress, done=fetched.append, interactive=True)
-                job = build_defs(dimo).resolve_job_def(JOB)
-                # Days cost history requests and nothing else; distances have a command of their own.
-                assets = set(job.asset_layer.selected_asset_keys) - {DISTANCES_KEY}
-                result = job.execute_in_process(
-                    instance=instance,
-                    tags={**range_tags(batch[0], batch[-1]), PROCESS_TAG: this_process()},
-                    run_config={
-                        "ops": {STEP: {"config": {"vehicles": list(only), "refresh": refresh}}},
-                        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                    },
-                    asset_selection=list(assets),
-                    raise_on_error=False,
+                result = (
+                    build_defs(dimo)
+                    .resolve_job_def(JOB)
+                    .execute_in_process(
+                        instance=instance,
+                        tags={**range_tags(batch[0], batch[-1]), PROCESS_TAG: this_process()},
+                        run_config={"ops": {STEP: {"config": {"vehicles": list(only), "refresh": refresh}}}} | _QUIET,
+                        raise_on_error=False,
+                    )
                 )
                 if _interrupted(result):
                     raise KeyboardInterrupt
@@ -75,6 +76,8 @@ class Dagster:
                     error = dimo.error or _unexplained(result)
                     if isinstance(error, _POINTLESS) or not fetched:
                         break
+            if fetched and not broken_promises(instance):
+                error = _answer(instance, settings) or error
         return Brought(fetched, error)
 
     def serve(self, host: str, port: int) -> NoReturn:
@@ -101,6 +104,26 @@ class Dagster:
             ConfigError: it could not run the job.
         """
         return health()
+
+
+def _answer(instance: dg.DagsterInstance, settings: Settings) -> DimoError | None:
+    """Publish the views over the days; why not, where that fails."""
+    dimo = Dimo(lambda: settings, interactive=True)
+    result = (
+        build_defs(dimo)
+        .resolve_job_def(ANSWERS_JOB)
+        .execute_in_process(
+            instance=instance,
+            tags={PROCESS_TAG: this_process()},
+            run_config=_QUIET,
+            # Days cost history requests and nothing else; distances have a command of their own.
+            asset_selection=[dg.AssetKey(view.name) for view in VIEWS],
+            raise_on_error=False,
+        )
+    )
+    if _interrupted(result):
+        raise KeyboardInterrupt
+    return None if result.success else dimo.error or _unexplained(result)
 
 
 def _check_free(host: str, port: int) -> None:

@@ -1,4 +1,4 @@
-"""The jobs: days of every vehicle, the newest values of every vehicle, and a look at what must hold.
+"""The jobs: days of every vehicle, what SQL answers from them, the newest values, and a look at what must hold.
 
 All are thin: what a run does is in the assets and checks.
 """
@@ -9,11 +9,14 @@ from datetime import date
 
 import dagster as dg
 
-from pipelines.assets.report import REPORT
+from pipelines.assets.distances import DISTANCES_KEY
+from pipelines.assets.history import RAW, SIGNALS_KEY
 from pipelines.assets.snapshots import SNAPSHOTS
+from pipelines.assets.vehicles import vehicles
+from pipelines.assets.views import VIEWS
 from pipelines.standing import newest_day_is_there, none_left_failed
 
-JOB, SNAPSHOT_JOB, LOOK_JOB = "daily_history", "hourly_snapshots", "daily_look"
+JOB, ANSWERS_JOB, SNAPSHOT_JOB, LOOK_JOB = "daily_history", "answers", "hourly_snapshots", "daily_look"
 STEP = "history"
 # How Dagster names the day of a run, or the first and last of its days.
 PARTITION = "dagster/partition"
@@ -21,13 +24,23 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 
 
 def daily_job() -> dg.UnresolvedAssetJobDefinition:
-    """All assets but the snapshots and the report: vehicles, history and views."""
+    """The vehicles and their history; the views follow by a run of their own, so that no failed day turns them red."""
     return dg.define_asset_job(
         JOB,
-        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(SNAPSHOTS, REPORT),
-        description="Bring days of history of every vehicle into the warehouse, and publish the views.",
+        selection=dg.AssetSelection.assets(vehicles, RAW, SIGNALS_KEY),
+        description="Bring days of history of every vehicle into the warehouse.",
         # A stuck run must not hold its place for ever; two weeks of a large fleet take an hour and a half.
         run_tags={"dagster/max_runtime": "7200"},
+    )
+
+
+def answers_job() -> dg.UnresolvedAssetJobDefinition:
+    """What SQL answers from, and what DIMO says of distances to hold ours against."""
+    return dg.define_asset_job(
+        ANSWERS_JOB,
+        selection=dg.AssetSelection.assets(DISTANCES_KEY, *(view.name for view in VIEWS)),
+        description="Publish the views over the days that are held, and ask DIMO for its distances.",
+        run_tags={"dagster/max_runtime": "3600"},
     )
 
 

@@ -1,4 +1,4 @@
-"""The sensors: a run that failed is told of, and a vehicle that is new is brought.
+"""The sensors: when days came the views follow, a run that failed is told of, and a vehicle that is new is brought.
 
 Belongs here: what Dagster must look for by itself. Telling is in `dimo_etl.notify`, listing in `dimo_etl.batch`.
 """
@@ -8,16 +8,49 @@ from datetime import date
 
 import dagster as dg
 import msgspec
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from dimo_etl.batch import list_vehicles
 from dimo_etl.config import Settings
 from dimo_etl.notify import is_configured, tell
-from pipelines.assets.history import RAW
+from pipelines.assets.history import RAW, SIGNALS_KEY
 from pipelines.assets.vehicles import vehicles
+from pipelines.assets.views import VIEWS
+from pipelines.checks import broken_promises
 from pipelines.instance import PROCESS_TAG
-from pipelines.jobs import PARTITION, RANGE_END, RANGE_START, STEP, range_tags
+from pipelines.jobs import ANSWERS_JOB, PARTITION, RANGE_END, RANGE_START, STEP, range_tags
 from pipelines.resources import Dimo
 from pipelines.schedules import batches_of
+
+
+def days_sensor(job: "dg.UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
+    """When days came and their run is over, whether it failed or not, what SQL answers from follows."""
+
+    @dg.sensor(
+        name="days_came",
+        job=job,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Publishes the views and asks for DIMO's distances, once a run that brought days is over.",
+    )
+    def days_came(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        instance = context.instance
+        newest = _newest(instance, SIGNALS_KEY)
+        shown = _newest(instance, dg.AssetKey(VIEWS[0].name))
+        if newest is None or (shown is not None and shown.storage_id > newest.storage_id):
+            return dg.SkipReason("No day has come since the views were published.")
+        under_way = [run for run in [instance.get_run_by_id(newest.run_id)] if run is not None and not run.is_finished]
+        under_way += instance.get_runs(dg.RunsFilter(job_name=ANSWERS_JOB, statuses=NOT_FINISHED_STATUSES), limit=1)
+        if under_way:
+            return dg.SkipReason(f"The run {under_way[0].run_id} is still under way.")
+        if broken := broken_promises(instance):
+            return dg.SkipReason(f"The views wait, as these checks of `signals` are red: {', '.join(broken)}.")
+        return dg.RunRequest(run_key=str(newest.storage_id))
+
+    return days_came
+
+
+def _newest(instance: dg.DagsterInstance, key: dg.AssetKey) -> dg.EventLogRecord | None:
+    return next(iter(instance.fetch_materializations(key, limit=1).records), None)
 
 
 def failure_sensor(settings: Settings) -> dg.SensorDefinition:

@@ -122,7 +122,8 @@ class DeviceData:
 
     def _search(self, token_id: int, start_ms: int, end_ms: int, privileges: frozenset[int]) -> Response:
         if self._faults.is_broken(token_id, start_ms, end_ms):
-            raise RefusedError(500, "Internal error.")
+            # So long a wait is not waited for: the day fails at once.
+            raise RefusedError(500, "Internal error.", retry_after="3600")
         asked = (token_id, start_ms, end_ms)
         self._asked[asked] += 1
         draw = chance(self._seed, "draw", *asked, self._asked[asked])

@@ -15,7 +15,7 @@ from dimo_etl.model import days_between
 from dimo_etl.sandbox.server import SandboxServer
 from dimo_etl.warehouse import Warehouse
 from pipelines.build import build_defs
-from pipelines.jobs import JOB, STEP, range_tags
+from pipelines.jobs import ANSWERS_JOB, JOB, STEP, range_tags
 from pipelines.resources import Dimo
 
 PROJECT = Path(__file__).parents[2]
@@ -54,17 +54,23 @@ class Household:
     def run(
         self, first: date, last: date | None = None, only: list[str] | None = None, **config: object
     ) -> dg.ExecuteInProcessResult:
-        """Run the job, or some of its assets, over the days from `first` to `last`."""
+        """Run the daily job, or some of its assets, over the days from `first` to `last`."""
+        return self._execute(JOB, only, range_tags(first, last or first), {STEP: {"config": config}} if config else {})
+
+    def answer(self, only: list[str] | None = None) -> dg.ExecuteInProcessResult:
+        """Run the job that follows, or some of its assets."""
+        return self._execute(ANSWERS_JOB, only, {}, {})
+
+    def _execute(
+        self, job: str, only: list[str] | None, tags: dict[str, str], ops: dict[str, object]
+    ) -> dg.ExecuteInProcessResult:
         return (
             build_defs(self.dimo)
-            .resolve_job_def(JOB)
+            .resolve_job_def(job)
             .execute_in_process(
                 instance=self.instance,
-                tags=range_tags(first, last or first),
-                run_config={
-                    "ops": {STEP: {"config": config}} if config else {},
-                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                },
+                tags=tags,
+                run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 asset_selection=[dg.AssetKey(name) for name in only] if only else None,
                 raise_on_error=False,
             )

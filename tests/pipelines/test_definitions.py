@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.assets.views import VIEWS
 from pipelines.build import build_defs
-from pipelines.jobs import JOB, LOOK_JOB, SNAPSHOT_JOB
+from pipelines.jobs import ANSWERS_JOB, JOB, LOOK_JOB, SNAPSHOT_JOB
 from tests.pipelines.conftest import PROJECT, START, Household
 
 VIEW_NAMES = {view.name for view in VIEWS}
@@ -112,10 +112,17 @@ def test_the_checks_there_are_and_which_of_them_block(defs: dg.Definitions) -> N
     }
 
 
-def test_one_job_runs_everything_but_the_snapshots_which_have_their_own_and_the_report(defs: dg.Definitions) -> None:
-    daily, hourly = (defs.resolve_job_def(name).asset_layer.selected_asset_keys for name in (JOB, SNAPSHOT_JOB))
-    assert {key.to_user_string() for key in hourly} == {"snapshots"}
-    assert {key.to_user_string() for key in daily} == specs(defs).keys() - {"snapshots", "report"}
+def test_the_jobs_share_out_the_assets_but_for_the_report(defs: dg.Definitions) -> None:
+    shared = {
+        name: {key.to_user_string() for key in defs.resolve_job_def(name).asset_layer.selected_asset_keys}
+        for name in (JOB, ANSWERS_JOB, SNAPSHOT_JOB)
+    }
+    assert shared == {
+        JOB: {"vehicles", "raw_history", "signals"},
+        ANSWERS_JOB: {"dimo_distances", *VIEW_NAMES},
+        SNAPSHOT_JOB: {"snapshots"},
+    }
+    assert set().union(*shared.values()) == specs(defs).keys() - {"report"}
 
 
 @pytest.mark.parametrize(

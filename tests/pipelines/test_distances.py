@@ -30,8 +30,11 @@ def distances(result: dg.ExecuteInProcessResult) -> dict[str, object]:
     return {name: value.value for name, value in event.metadata.items()}
 
 
-def test_a_run_asks_of_every_vehicle_after_its_days_and_shows_how_much_it_was_told(household: Household) -> None:
-    result = household.run(MONDAY, WEDNESDAY)
+def test_every_vehicle_is_asked_about_before_the_views_follow_and_how_much_was_told_is_shown(
+    household: Household,
+) -> None:
+    household.run(MONDAY, WEDNESDAY)
+    result = household.answer()
     assert distances(result) | {"requests": 0} == {
         "vehicles": 2,
         "asked_within_the_hour": 0,
@@ -40,11 +43,12 @@ def test_a_run_asks_of_every_vehicle_after_its_days_and_shows_how_much_it_was_to
         "requests": 0,
     }
     steps = [event.step_key for event in result.all_events if event.is_step_success]
-    assert steps.index("history") < steps.index("dimo_distances") < steps.index("views")
+    assert steps.index("dimo_distances") < steps.index("views")
 
 
 def test_a_difference_warns_with_both_numbers_and_why_and_fails_no_run(household: Household) -> None:
-    result = household.run(MONDAY, WEDNESDAY)
+    household.run(MONDAY, WEDNESDAY)
+    result = household.answer(only=["dimo_distances"])
     found = check(result)
     assert not found.passed
     assert found.severity is dg.AssetCheckSeverity.WARN
@@ -58,6 +62,7 @@ def test_a_difference_warns_with_both_numbers_and_why_and_fails_no_run(household
 
 def test_the_check_passes_where_everything_agrees(household: Household) -> None:
     household.run(MONDAY, WEDNESDAY)
+    household.answer(only=["dimo_distances"])
     with Warehouse.open(household.root) as warehouse:
         ours = warehouse.execute("SELECT vehicle_id, ours_km, date, time_zone FROM reconciliation").fetchall()
     with Store(str(household.root)) as store:
@@ -72,7 +77,7 @@ def test_the_check_passes_where_everything_agrees(household: Household) -> None:
 
 def test_a_service_that_refuses_distances_fails_no_run(household: Household) -> None:
     household.sandbox.faults.answer(403, times=2, at=ANALYTICS)
-    result = household.run(MONDAY, only=["dimo_distances"])
+    result = household.answer(only=["dimo_distances"])
     assert result.success
     assert distances(result)["failed"] == 2
 
@@ -81,15 +86,15 @@ def test_a_listing_that_is_not_to_be_had_fails_no_run(household: Household) -> N
     environ = {name: value for name, value in household.environ.items() if name != "DIMO_VEHICLES"}
     household.dimo = Dimo(lambda: Settings.from_environment(environ), interactive=True)
     household.sandbox.faults.answer(403, at="/identity-api")
-    result = household.run(MONDAY, only=["dimo_distances"])
+    result = household.answer(only=["dimo_distances"])
     assert result.success
     assert distances(result)["vehicles"] == 0
 
 
 def test_a_second_run_within_the_hour_asks_nothing_unless_told_to(household: Household) -> None:
-    household.run(MONDAY, only=["dimo_distances"])
+    household.answer(only=["dimo_distances"])
     before = len(household.sandbox.requests.below(ANALYTICS))
-    assert distances(household.run(MONDAY, only=["dimo_distances"]))["asked_within_the_hour"] == len(FLEET)
+    assert distances(household.answer(only=["dimo_distances"]))["asked_within_the_hour"] == len(FLEET)
     assert len(household.sandbox.requests.below(ANALYTICS)) == before
 
 

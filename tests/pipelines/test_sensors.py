@@ -8,13 +8,15 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
 
 from dimo_etl.config import Settings
+from pipelines.assets.views import VIEWS
 from pipelines.build import build_defs
-from pipelines.jobs import RANGE_END, RANGE_START, daily_job
+from pipelines.jobs import ANSWERS_JOB, JOB, RANGE_END, RANGE_START, answers_job, daily_job
 from pipelines.resources import Dimo
-from pipelines.sensors import failure_sensor, fleet_sensor
-from tests.pipelines.conftest import HONDA, Household
+from pipelines.sensors import days_sensor, failure_sensor, fleet_sensor
+from tests.pipelines.conftest import HONDA, LEXUS, Household
 
 MONDAY, TUESDAY, THURSDAY = date(2025, 6, 9), date(2025, 6, 10), date(2025, 6, 12)
 
@@ -23,7 +25,7 @@ MONDAY, TUESDAY, THURSDAY = date(2025, 6, 9), date(2025, 6, 10), date(2025, 6, 1
 def everybody(household: Household) -> Iterator[Household]:
     """All vehicles shared with the licence, on an instance that a sensor can open."""
     environ = {name: value for name, value in household.environ.items() if name != "DIMO_VEHICLES"}
-    household.dimo = Dimo(lambda: Settings.from_environment(environ))
+    household.dimo = Dimo(lambda: Settings.from_environment(environ), interactive=True)
     granted = household.sandbox.fleet.vehicle(HONDA).granted
     with dg.instance_for_test() as instance:
         household.instance = instance
@@ -75,3 +77,49 @@ def test_the_sensors_are_off_but_for_failures_where_somebody_is_to_be_told(tmp_p
     assert failure_sensor(told).default_status is dg.DefaultSensorStatus.RUNNING
     assert failure_sensor(nobody).default_status is dg.DefaultSensorStatus.STOPPED
     assert fleet_sensor(daily_job()).default_status is dg.DefaultSensorStatus.STOPPED
+    assert days_sensor(answers_job()).default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def after_days(household: Household) -> dg.SensorExecutionData:
+    """What the sensor that waits for days does now."""
+    with dg.build_sensor_context(household.instance) as context:
+        return days_sensor(answers_job()).evaluate_tick(context)
+
+
+def test_the_views_follow_once_the_run_that_brought_days_is_over_also_where_one_of_them_failed(
+    everybody: Household,
+) -> None:
+    assert "No day" in (after_days(everybody).skip_message or "")
+    everybody.sandbox.faults.break_day(LEXUS, TUESDAY)
+    assert not everybody.run(MONDAY, TUESDAY, vehicles=[str(LEXUS)]).success
+    (request,) = after_days(everybody).run_requests
+    assert after_days(everybody).run_requests[0].run_key == request.run_key, "a second look starts no second run"
+    assert everybody.answer(only=[VIEWS[0].name]).success
+    assert "No day" in (after_days(everybody).skip_message or "")
+
+
+@pytest.mark.parametrize("job", [JOB, ANSWERS_JOB])
+def test_the_views_wait_for_days_that_are_coming_and_for_their_own_run(everybody: Household, job: str) -> None:
+    instance = everybody.instance
+    instance.report_runless_asset_event(dg.AssetMaterialization("signals", partition=MONDAY.isoformat()))
+    assert after_days(everybody).run_requests
+    definition = build_defs(everybody.dimo).resolve_job_def(job)
+    run = instance.create_run_for_job(definition, status=dg.DagsterRunStatus.STARTED)
+    if job == JOB:
+        step = dg.AssetMaterialization("signals", partition=MONDAY.isoformat())
+        event = DagsterEvent(
+            DagsterEventType.ASSET_MATERIALIZATION.value, JOB, event_specific_data=StepMaterializationData(step)
+        )
+        instance.report_dagster_event(event, run.run_id)
+    assert after_days(everybody).skip_message == f"The run {run.run_id} is still under way."
+    instance.report_run_canceled(run)
+    assert after_days(everybody).run_requests
+
+
+def test_the_views_wait_while_a_day_is_not_what_is_promised(everybody: Household) -> None:
+    instance, key = everybody.instance, dg.AssetKey("signals")
+    instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=MONDAY.isoformat()))
+    instance.report_runless_asset_event(dg.AssetCheckEvaluation(asset_key=key, check_name="unique", passed=False))
+    assert "are red: unique" in (after_days(everybody).skip_message or "")
+    instance.report_runless_asset_event(dg.AssetCheckEvaluation(asset_key=key, check_name="unique", passed=True))
+    assert after_days(everybody).run_requests
