@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 from dimo_etl.errors import InputError
-from dimo_etl.model import days_between
+from dimo_etl.model import consecutive, days_between
 
 
 def parse_days(first: str, last: str, *, start: date, now: datetime) -> list[date]:
@@ -31,6 +32,13 @@ def parse_days(first: str, last: str, *, start: date, now: datetime) -> list[dat
     if begin < start:
         raise InputError(f"The day {begin} is before the first, {start}; set DIMO_START_DATE to bring earlier days.")
     return days_between(begin, end)
+
+
+def days_told(days: Iterable[date]) -> str:
+    """Days in order, such as `3 days from 2026-01-01 to 2026-01-03, 2026-01-06`."""
+    return ", ".join(
+        f"{run[0]}" if len(run) == 1 else f"{len(run):,} days from {run[0]} to {run[-1]}" for run in consecutive(days)
+    )
 
 
 def parse_day(option: str, text: str) -> date:

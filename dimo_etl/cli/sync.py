@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dimo_etl.cli.days import parse_days
+from dimo_etl.cli.days import days_told, parse_days
 from dimo_etl.cli.progress import Advance, progress
 from dimo_etl.cli.settings import settings
 from dimo_etl.config import source_named
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from dimo_etl.config import Settings
+    from dimo_etl.coverage import Coverage
     from dimo_etl.history.fetch import VehicleDay
     from dimo_etl.model import Vehicle
 
@@ -74,9 +75,8 @@ def sync(
         f"{len(complete):,} of {wanted:,} vehicle-days complete, {events:,} events, {requests:,} requests; "
         f"in {chosen.warehouse}"
     )
-    for found in sorted(done, key=lambda found: (found.coverage.date, found.coverage.vehicle_id)):
-        if found.outcome not in proved:
-            typer.echo(_open(found), err=True)
+    for line in not_complete([found.coverage for found in done if found.outcome not in proved]):
+        typer.echo(line, err=True)
     went_through = any(found.outcome in (*proved, Outcome.INCOMPLETE) for found in done)
     if went_through:
         for line in _unasked(vehicles, days, done):
@@ -92,14 +92,20 @@ def source_notice(settings: Settings) -> str:
     return f"History comes from `{settings.source}`; another source: --source or DIMO_SOURCE."
 
 
-def _open(found: VehicleDay) -> str:
-    """A line that names a vehicle-day which is not complete, with both numbers."""
-    record = found.coverage
-    expected = "?" if record.expected_events is None else f"{record.expected_events:,}"
-    return (
-        f"Not complete: vehicle {record.vehicle_id}, {record.date}: "
-        f"{record.fetched_events:,} of {expected} events held; {record.reason}"
-    )
+def not_complete(records: Sequence[Coverage]) -> list[str]:
+    """A line for each vehicle-day that is not complete, with both numbers; one for those that tell the same of it."""
+    alike: dict[tuple[str, str | None, date | None], list[Coverage]] = {}
+    for record in sorted(records, key=lambda record: (record.date, record.vehicle_id)):
+        # Days of which the service did not say how much there is mostly have one reason.
+        own = None if record.expected_events is None else record.date
+        alike.setdefault((record.vehicle_id, record.reason, own), []).append(record)
+    lines = []
+    for (vehicle_id, reason, _), same in alike.items():
+        expected = "?" if same[0].expected_events is None else f"{same[0].expected_events:,}"
+        held = sum(record.fetched_events for record in same)
+        days = days_told(record.date for record in same)
+        lines.append(f"Not complete: vehicle {vehicle_id}, {days}: {held:,} of {expected} events held; {reason}")
+    return lines
 
 
 def _unasked(vehicles: Sequence[Vehicle], days: Sequence[date], done: Sequence[VehicleDay]) -> list[str]:
@@ -109,8 +115,8 @@ def _unasked(vehicles: Sequence[Vehicle], days: Sequence[date], done: Sequence[V
     for vehicle in vehicles:
         left = [day for day in days if (vehicle.vehicle_id, day) not in reached]
         if left:
-            span = f"{left[0]}" if len(left) == 1 else f"{len(left):,} days from {left[0]} to {left[-1]}"
-            lines.append(f"Not complete: vehicle {vehicle.vehicle_id}, {span}: not asked for; run this again.")
+            days_left = days_told(left)
+            lines.append(f"Not complete: vehicle {vehicle.vehicle_id}, {days_left}: not asked for; run this again.")
     return lines
 
 

@@ -21,7 +21,7 @@ from dimo_etl.lake.commit import asked_of, commit_fetch, commit_late
 from dimo_etl.lake.raw import RawWriter, find_unit
 from dimo_etl.lake.snapshots import Sighting, add_sightings
 from dimo_etl.lake.store import Store
-from dimo_etl.model import DAY_MS, Event, Vehicle, day_of_us, moment_of_us
+from dimo_etl.model import DAY_MS, Event, Vehicle, consecutive, day_of_us, moment_of_us
 
 _log = logging.getLogger("dimo_etl.history")
 # A car without reception sends when it has some again; one that has none for longer is out of order.
@@ -139,7 +139,7 @@ class Fetcher:
             else:
                 open_days.append(day)
                 asked_before = asked_before or unit is not None
-        for run in _consecutive(open_days):
+        for run in consecutive(open_days):
             visit = Visit(vehicle, requests, ahead=ahead, refresh=refresh or asked_before, breaker=breaker)
             left = list(run)
             try:
@@ -147,7 +147,8 @@ class Fetcher:
                     left.remove(coverage.date)
                     note(coverage, _outcome(coverage))
             except (VehicleRefusedError, RequestRefusedError) as error:
-                _log.warning("vehicle %s is refused: %s", vehicle.vehicle_id, error)
+                # Not a warning: the records below say so, and whoever asked tells of them.
+                _log.info("vehicle %s is refused: %s", vehicle.vehicle_id, error)
                 if isinstance(error, NothingSharedError):
                     visit.privileges = ()
                 for day in left:
@@ -289,13 +290,3 @@ def _by_day(piece: Piece, covered: Sequence[date]) -> dict[date, list[Event]]:
 
 def _day(ms: int) -> date:
     return date(1970, 1, 1) + timedelta(days=ms // DAY_MS)
-
-
-def _consecutive(days: Sequence[date]) -> list[list[date]]:
-    runs: list[list[date]] = []
-    for day in days:
-        if runs and day - runs[-1][-1] == timedelta(days=1):
-            runs[-1].append(day)
-        else:
-            runs.append([day])
-    return runs

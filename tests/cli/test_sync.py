@@ -11,7 +11,9 @@ from datetime import date
 import dagster as dg
 import pytest
 
+from dimo_etl.cli.sync import not_complete
 from dimo_etl.config import SANDBOX_LICENCE
+from dimo_etl.coverage import Coverage
 from tests.cli.conftest import User
 
 DAY = ("--from", "2026-01-05", "--to", "2026-01-05")
@@ -54,12 +56,27 @@ def test_no_secret_is_shown_or_kept(household):
 
 
 def test_a_vehicle_that_cannot_be_had_ends_with_3_and_is_named_while_the_others_are_there(user):
-    told = user.run("sync", *DAY, DIMO_VEHICLES="5023,9001")
+    told = user.run("sync", "--from", "2026-01-04", "--to", "2026-01-05", DIMO_VEHICLES="5023,9001")
     assert told.returncode == 3, told.stderr
-    assert told.stdout.startswith("1 of 2 vehicle-days complete, ")
-    assert "Not complete: vehicle 9001, 2026-01-05: 0 of ? events held; " in told.stderr
+    assert told.stdout.startswith("2 of 4 vehicle-days complete, ")
+    [line] = [line for line in told.stderr.splitlines() if "9001" in line]
+    assert line.startswith("Not complete: vehicle 9001, 2 days from 2026-01-04 to 2026-01-05: 0 of ? events held; ")
     assert "Traceback" not in told.stderr
     assert user.answer("SELECT DISTINCT vehicle_id FROM signals") == ["5023"]
+
+
+def test_days_of_a_vehicle_that_tell_the_same_are_named_at_once_and_those_with_numbers_each():
+    def record(day: int, reason: str, held: int = 0, expected: int | None = None) -> Coverage:
+        numbers = {"expected_events": expected, "fetched_events": held, "complete": False, "fetched_at": None}
+        return Coverage(vehicle_id="8816", date=date(2026, 1, day), origin="fetch", reason=reason, **numbers)
+
+    refused = [record(4, "not shared"), record(1, "not shared"), record(2, "not shared", 7)]
+    cut = [record(day, "cut", 5, 2_000) for day in (3, 5)]
+    assert not_complete([*refused, *cut]) == [
+        "Not complete: vehicle 8816, 2 days from 2026-01-01 to 2026-01-02, 2026-01-04: 7 of ? events held; not shared",
+        "Not complete: vehicle 8816, 2026-01-03: 5 of 2,000 events held; cut",
+        "Not complete: vehicle 8816, 2026-01-05: 5 of 2,000 events held; cut",
+    ]
 
 
 def test_a_wrong_key_ends_with_1_and_one_sentence_that_does_not_repeat_it(user):
