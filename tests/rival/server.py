@@ -109,7 +109,8 @@ class Rival:
         self.most_at_once = 0
         self._concurrency = concurrency
         self._at_once = 0
-        self._chance = random.Random(seed)
+        self._seed = seed
+        self._draws: Counter[tuple[int, int, int]] = Counter()
         self._lock = threading.Lock()
         self._states: dict[str, str] = {}
         self._cache: dict[tuple[str, str], tuple[float, bytes]] = {}
@@ -197,8 +198,12 @@ class Rival:
         """The body of a search; a trap makes it a partial one that is still a 200."""
         found = self.vehicles[token_id].between(start_ms, end_ms)
         total, relation = (len(found), "eq") if len(found) <= 10_000 else (10_000, "gte")
+        window = (token_id, start_ms, end_ms)
         with self._lock:
-            scored = [((2 if doc.both_fields else 1) * self._chance.random(), n) for n, doc in enumerate(found)]
+            self._draws[window] += 1
+            # Whatever else is asked for meanwhile, the same window is drawn the same.
+            chance = random.Random(f"{self._seed} {window} {self._draws[window]}")
+        scored = [((2 if doc.both_fields else 1) * chance.random(), n) for n, doc in enumerate(found)]
         drawn = sorted(scored, reverse=True)[:1000]
         failed = 0
         if trap == "shards":

@@ -1,8 +1,9 @@
 """Bad weather between a client and any service: a server that passes requests on, and spoils most of the answers.
 
 It knows nothing of `dimo_etl`, and of the services only that they speak HTTP and JSON. What it may do to an answer is
-in `FAULTS`, by name; `Storm` draws one for each request from a seed. No request is spoiled more than `in_a_row` times
-in a row, so that a client that is patient and careful gets every answer as if the day had been calm.
+in `FAULTS`, by name; which of them a request meets hangs on the seed, the request, and how often it was spoiled before,
+so that threads that ask in another order meet the same weather. No request is spoiled more than `times`, so that a
+client that is patient and careful gets every answer as if the day had been calm.
 
 Whatever a client must not do is written to `violations`.
 """
@@ -59,6 +60,7 @@ class Answer:
 
 
 Fault = Callable[["_Handler"], None]
+_Asked = tuple[str, bytes]
 BEFORE: dict[str, Fault] = {
     "429": lambda to: to.say(429, HTML, kind="text/html"),
     "429 in seconds": lambda to: to.say(429, b"slow down", **{"Retry-After": str(ASKED_SECONDS)}),
@@ -121,6 +123,8 @@ FAULTS = (*BEFORE, *AFTER)
 _ONCE = frozenset({"a gzip bomb", "a body without end"})
 # A submitted challenge is used up even where its answer was lost, and a client need not log in for ever.
 _STATEFUL = "submit_challenge"
+# A slow answer moves the one clock of the client on, so that what it reads at the same time is late as well.
+_MOST_SLOW = 2
 
 
 class Storm:
@@ -129,9 +133,8 @@ class Storm:
     Args:
         target: the service's root, `http://127.0.0.1:4711`.
         seed: chooses what happens to which request.
-        share: how many of the answers are spoiled.
-        in_a_row: how often in a row one request is spoiled at most.
-        token_uses: so many requests a token is good for; None for as long as the service says.
+        times: how often one request is spoiled.
+        expiring: the share of the requests whose token expires just before them, once for each.
         ahead: how far the clock of the service is ahead of the client's.
         bomb_bytes: what a gzip bomb inflates to.
         stall: told when an answer is slow, instead of being slow: moves the client's clock on.
@@ -142,10 +145,9 @@ class Storm:
         target: str,
         *,
         seed: int,
-        share: float = 0.7,
-        in_a_row: int = 3,
+        times: int = 3,
         faults: Sequence[str] = FAULTS,
-        token_uses: int | None = None,
+        expiring: float = 0.05,
         ahead: timedelta = timedelta(0),
         bomb_bytes: int = 1 << 26,
         stall: Callable[[], None] = lambda: None,
@@ -158,13 +160,10 @@ class Storm:
         self.stall = stall
         self.bomb = gzip.compress(bytes(bomb_bytes), 9)
         self._target = urlsplit(target)
-        self._chance = random.Random(seed)
-        self._share, self._in_a_row, self._faults = share, in_a_row, list(faults)
-        self._token_uses = token_uses
-        self._uses: Counter[str] = Counter()
-        self._spoiled: Counter[tuple[str, bytes]] = Counter()
-        self._spent: set[tuple[str, bytes]] = set()
-        self._drawn: list[str] = []
+        self._seed, self._times, self._faults, self._expiring = seed, times, list(faults), expiring
+        self._spoiled: Counter[_Asked] = Counter()
+        self._flooded: set[_Asked] = set()
+        self._bore_a_token: set[_Asked] = set()
         self._lock = threading.Lock()
         self._servers = [_Server(("127.0.0.1", 0), kind) for kind in (_Handler, _Elsewhere)]
         for server in self._servers:
@@ -201,43 +200,38 @@ class Storm:
         with self._lock:
             self.violations.append(what)
 
-    def is_spent(self, bearer: str) -> bool:
-        """Whether a token has been used as often as it may be; it is used once more by asking."""
+    def expires(self, path: str, body: bytes) -> bool:
+        """Whether the token of a request is no good any more."""
+        asked = _asked(path, body)
         with self._lock:
-            self._uses[bearer] += 1
-            spent = self._token_uses is not None and self._uses[bearer] > self._token_uses
-            self.expired += spent
-            return spent
+            expired = asked not in self._bore_a_token and self._chance("token", asked).random() < self._expiring
+            self._bore_a_token.add(asked)
+            self.expired += expired
+            return expired
 
     def draw(self, path: str, body: bytes) -> str | None:
         """What happens to a request, if anything does."""
-        # A repeated login is another request each time, with a state of its own.
-        key = (path, b"" if _STATEFUL in path else body)
+        asked = _asked(path, body)
         with self._lock:
-            if (
-                self._spoiled[key] >= (1 if _STATEFUL in path else self._in_a_row)
-                or self._chance.random() > self._share
-            ):
+            before = self._spoiled[asked]
+            if before >= (1 if _STATEFUL in path else self._times):
                 return None
-            self._spoiled[key] += 1
-            fault = self._next()
+            self._spoiled[asked] += 1
+            fault = self._chance(before, asked).choice(self._faults)
+            if (fault in _ONCE and asked in self._flooded) or (fault == "slow" and self.injected["slow"] == _MOST_SLOW):
+                fault = "503"
             if fault in _ONCE:
-                if key in self._spent:
-                    fault = "503"
-                self._spent.add(key)
+                self._flooded.add(asked)
             self.injected[fault] += 1
             return fault
 
-    def answered(self, path: str, body: bytes) -> None:
-        """Take note that a request got its answer."""
-        with self._lock:
-            self._spoiled.pop((path, body), None)
+    def _chance(self, what: object, asked: _Asked) -> random.Random:
+        return random.Random(f"{self._seed} {what} {asked}")
 
-    def _next(self) -> str:
-        """The next fault: each comes before any comes again."""
-        if not self._drawn:
-            self._drawn = self._chance.sample(self._faults, len(self._faults))
-        return self._drawn.pop()
+
+def _asked(path: str, body: bytes) -> _Asked:
+    """What a request asks for; each login has a state of its own, and asks for the same."""
+    return path, b"" if _STATEFUL in path else body
 
 
 class _Server(ThreadingHTTPServer):
@@ -280,12 +274,10 @@ class _Handler(BaseHTTPRequestHandler):
         if fault in BEFORE:
             BEFORE[fault](self)
             return
-        answer = self._passed_on(body)
+        answer = self._passed_on(path, body)
         if fault is not None:
             AFTER[fault](self, answer)
             return
-        if answer.status == 200:
-            self.storm.answered(path, body)
         self.say(answer.status, answer.body, kind=answer.headers.get("content-type", ""))
 
     do_POST = do_GET  # noqa: N815
@@ -382,11 +374,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
         self.close_connection = True
 
-    def _passed_on(self, body: bytes) -> Answer:
-        """The service's own answer; to a token that is spent, what it says to one that it does not know."""
+    def _passed_on(self, path: str, body: bytes) -> Answer:
+        """The service's own answer; to a token that has expired, what it says to one that it does not know."""
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
         bearer = headers.get("Authorization")
-        if bearer is not None and self.storm.is_spent(bearer):
+        if bearer is not None and self.storm.expires(path, body):
             headers["Authorization"] = bearer[:-6] + "expire"
         target = self.storm._target
         connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=60)
