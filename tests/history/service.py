@@ -41,6 +41,7 @@ class Service:
     Args:
         events: what exists at first.
         cap: the most one answer holds.
+        counts_to: the most events a total counts.
         arrivals: further events, by the number of the request before which they arrive.
         spoil: what becomes of an answer, given its number.
     """
@@ -50,6 +51,7 @@ class Service:
         events: Iterable[Stored],
         *,
         cap: int = 1000,
+        counts_to: int = 10_000,
         seed: int = 0,
         arrivals: dict[int, list[Stored]] | None = None,
         spoil: Callable[[int, Draw], Draw] = lambda _, draw: draw,
@@ -57,6 +59,7 @@ class Service:
         self.events = sorted(events)
         self.asked: list[Window] = []
         self._cap = cap
+        self._counts_to = counts_to
         self._arrivals = arrivals or {}
         self._spoil = spoil
         self._random = np.random.default_rng(seed)
@@ -65,8 +68,7 @@ class Service:
     def __call__(self, window: Window, refresh: bool) -> Draw:
         arriving = self._arrivals.get(len(self.asked))
         if arriving:
-            self.events = sorted([*self.events, *arriving])
-            self._index()
+            self.change(arriving)
         self.asked.append(window)
         first, last = bisect_left(self._times, window.start_ms), bisect_right(self._times, window.end_ms)
         scores = self._matches[first:last] * self._random.random(last - first)
@@ -74,14 +76,23 @@ class Service:
         total = last - first
         draw = Draw(
             window=window,
-            total=min(total, 10_000),
-            exact=total <= 10_000,
+            total=min(total, self._counts_to),
+            exact=total <= self._counts_to,
             hits=tuple(self.events[first + int(place)].hit() for place in best),
             requests=1,
             privileges=(1, 4),
             size_bytes=0,
         )
         return self._spoil(len(self.asked) - 1, draw)
+
+    def arrive_later(self, requests: int, events: list[Stored]) -> None:
+        """Have events arrive after so many more requests."""
+        self._arrivals[len(self.asked) + requests] = events
+
+    def change(self, arriving: Iterable[Stored] = (), vanishing: Iterable[Stored] = ()) -> None:
+        """Have events arrive, and others be there no more."""
+        self.events = sorted({*self.events, *arriving}.difference(vanishing))
+        self._index()
 
     def _index(self) -> None:
         self._times = [event.time_ms for event in self.events]
