@@ -15,7 +15,7 @@ from dimo_etl.api.distances import DayDistance, DistanceSource
 from dimo_etl.breaker import Breaker
 from dimo_etl.config import Settings
 from dimo_etl.connection import Connection
-from dimo_etl.errors import DimoError, ServiceError
+from dimo_etl.errors import DimoError, NotSharedError, ServiceError
 from dimo_etl.lake.distances import Said, add_said, said_between
 from dimo_etl.lake.store import Store
 from dimo_etl.lake.stores import open_store
@@ -37,12 +37,14 @@ class DistancesBrought:
     Attributes:
         said: what DIMO said.
         not_due: vehicles that were asked about within the hour.
-        failed: why something of a vehicle is not to be had, by its id.
+        not_shared: what a vehicle does not grant that is needed, by its id.
+        failed: why something of any other vehicle is not to be had, by its id.
         requests: requests sent, to all services, retries included.
     """
 
     said: list[Said] = field(default_factory=list)
     not_due: list[str] = field(default_factory=list)
+    not_shared: dict[str, NotSharedError] = field(default_factory=dict)
     failed: dict[str, DimoError] = field(default_factory=dict)
     requests: int = 0
 
@@ -75,7 +77,9 @@ def bring_distances(
         with ThreadPoolExecutor(settings.concurrency, "dimo-distances") as jobs:
             for vehicle, (said, failure) in zip(due, jobs.map(visits.visit, due), strict=True):
                 brought.said += said
-                if failure is not None:
+                if isinstance(failure, NotSharedError):
+                    brought.not_shared[vehicle.vehicle_id] = failure
+                elif failure is not None:
                     brought.failed[vehicle.vehicle_id] = failure
         add_said(store, brought.said)
         brought.requests = connection.transport.requests

@@ -21,7 +21,11 @@ class VehicleRefusedError(DimoError):
     """The service knows no such vehicle, or does not share its history with this licence."""
 
 
-class NothingSharedError(VehicleRefusedError):
+class NotSharedError(VehicleRefusedError):
+    """The vehicle's owner has not granted this licence a privilege that is needed."""
+
+
+class NothingSharedError(NotSharedError):
     """The vehicle grants this licence no privilege of use."""
 
 

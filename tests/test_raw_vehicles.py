@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import base64
-from datetime import UTC, date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import orjson
 import pytest
 
+from dimo_etl.config import Settings
+from dimo_etl.distances import bring_distances
 from dimo_etl.model import days_between
 from dimo_etl.sandbox.server import SandboxServer
+from dimo_etl.warehouse.publish import publish
 from tests.tesla import KEYS, Payload
 from tests.test_sources import answer, bring
 
 RUPTELA, TESLA, STREAMING = 9321, 9457, 9533
+VEHICLES = tuple(map(str, (RUPTELA, TESLA, STREAMING)))
+END_OF_DAY = datetime(2026, 1, 12, 23, 59, tzinfo=UTC)
 NAMES = {key: name for name, key in KEYS.items()}
 DAYS = days_between(date(2026, 1, 9), date(2026, 1, 11))
 DISTANCES = "SELECT vehicle_id::INTEGER, date, distance_m FROM distance_daily ORDER BY ALL"
@@ -38,7 +44,7 @@ def sandbox():
 
 
 def bring_all(sandbox, root, *steps):
-    return bring(sandbox, root, *steps, vehicles=f"{RUPTELA},{TESLA},{STREAMING}")
+    return bring(sandbox, root, *steps, vehicles=",".join(VEHICLES))
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +112,23 @@ def test_the_telemetry_of_these_cars_tells_the_same(by_fetch, by_telemetry):
     latest = answer(by_telemetry, LATEST)
     assert latest == answer(by_fetch, LATEST)
     assert len(latest) == 14 + 15 + 25
+
+
+def test_dimo_counts_their_days_as_we_do_by_its_rule(sandbox, by_fetch):
+    settings = Settings.from_environment(
+        sandbox.environ | {"DIMO_WAREHOUSE": str(by_fetch), "DIMO_SOURCE": "telemetry"}
+    )
+    brought = bring_distances(replace(settings, vehicles=VEHICLES), now=lambda: END_OF_DAY)
+    assert not brought.failed
+    publish(by_fetch)
+    told = f"""
+        SELECT vehicle_id, count(*), max(ours_km) > 20, bool_and(agrees)
+        FROM reconciliation
+        WHERE date BETWEEN '{DAYS[0]}' AND '{DAYS[-1]}'
+        GROUP BY ALL
+        ORDER BY ALL
+    """
+    assert answer(by_fetch, told) == [(vehicle, 3, True, True) for vehicle in VEHICLES]
 
 
 def test_a_car_that_moved_to_raw_documents_has_one_curve_and_drove_no_kilometre_twice(sandbox, by_fetch, tmp_path):

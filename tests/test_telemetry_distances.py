@@ -15,7 +15,7 @@ from dimo_etl.api.transport import Transport
 from dimo_etl.batch import fetch_days, write_signals
 from dimo_etl.config import SANDBOX_LICENCE, Settings
 from dimo_etl.distances import bring_distances
-from dimo_etl.errors import ServiceError, VehicleRefusedError
+from dimo_etl.errors import ServiceError
 from dimo_etl.model import Vehicle, days_between
 from dimo_etl.sandbox.server import SandboxServer
 from dimo_etl.warehouse import Warehouse
@@ -78,14 +78,25 @@ def test_a_day_that_is_not_held_is_told_of(settings):
     assert told[date(2026, 1, 12)] == "before_our_first_day"
 
 
-def test_a_vehicle_that_does_not_share_its_position_is_told_of_and_stops_no_other(settings):
+def test_a_vehicle_that_does_not_share_its_position_is_counted_and_is_no_failure(settings):
     here = replace(settings, vehicles=(LEXUS, KIA))
 
     brought = bring_distances(here, now=lambda: NOW)
 
-    assert list(brought.failed) == [KIA]
-    assert isinstance(brought.failed[KIA], VehicleRefusedError)
+    assert not brought.failed
+    assert list(brought.not_shared) == [KIA]
+    assert "missing required privilege(s) privilege:GetLocationHistory" in str(brought.not_shared[KIA])
     assert {said.vehicle_id for said in brought.said} == {LEXUS}
+
+
+def test_what_a_vehicle_stores_and_does_not_share_is_told_from_what_is_missing(settings):
+    here = replace(settings, vehicles=(KIA,))
+    fetch_days(here, [date(2026, 1, 13)])
+    write_signals(here, date(2026, 1, 13))
+
+    verdicts = dict(query(here, "SELECT name, verdict FROM telemetry_bounds WHERE kind = 'signal'"))
+    assert verdicts.pop("currentLocationCoordinates") == "not_shared"
+    assert set(verdicts.values()) == {"not_reached"}
 
 
 @pytest.fixture

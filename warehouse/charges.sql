@@ -21,6 +21,7 @@
 --   where its state of charge rises from one reading to the next, a day later at most, while the odometer rises by no
 --   more than 0.5 km. Pauses of up to 2 hours are part of the session. Both as in DIMO's segments. A session that only
 --   the level tells of is one where it rose by 1 % or more, as there; its bounds are readings.
+--   A member of a position that is exactly 0 is none: devices without a fix send (0, 0).
 --   A session keeps its id when data that come later make it longer.
 CREATE VIEW charges AS
 WITH flags AS (

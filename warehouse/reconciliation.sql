@@ -20,8 +20,9 @@
 --   983040: DIMO's IsOdometerValid). Readings are 32-bit floats there, and so they are here. Ours are those received
 --   until DIMO was asked.
 -- DIMO's rule (Telemetry API, `dailyActivity`)
---   Day: greatest minus smallest `powertrainTransmissionTravelledDistance`, valid or not; null where there is none. A
---   legacy `odometer` above 999 999 is metres there, rounded to km. There is no total.
+--   Day: greatest minus smallest `powertrainTransmissionTravelledDistance`, valid or not; null where there is none. Ours
+--   are the readings under any name that `signal_catalogue` has for it, converted as there, of a Ruptela and a Tesla,
+--   too; a legacy `odometer` above 999 999 is metres there, rounded to km. There is no total.
 --
 -- Why, the first that holds
 --   agrees                they agree
@@ -51,6 +52,13 @@ received AS (
     FROM signals
     SEMI JOIN said USING (vehicle_id)
     WHERE name IN ('odometer', 'powertrainTransmissionTravelledDistance') AND isfinite(number)
+    UNION ALL
+    -- What the Device Data API never had.
+    SELECT vehicle_id, timestamp, name, coalesce(received_at, timestamp), value_number
+    FROM signals_canonical
+    SEMI JOIN (SELECT vehicle_id FROM said WHERE said_by = 'telemetry') AS telemetry USING (vehicle_id)
+    WHERE signal = 'powertrainTransmissionTravelledDistance'
+        AND name NOT IN ('odometer', 'powertrainTransmissionTravelledDistance')
 ),
 -- As each service counts them.
 readings AS (

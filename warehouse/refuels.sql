@@ -15,6 +15,7 @@
 --   The level is the median of each five minutes with a reading. A tank was filled where the median of the three levels
 --   from one on is 15 points or more above that of the three before it (DIMO's minIncreasePercent), and there where the
 --   step from one level to the next is the greatest: fuel that sloshes and a bad reading are none.
+--   A member of a position that is exactly 0 is none: devices without a fix send (0, 0).
 --   The end of data is believed at once, so a refuel may go again when data that come later contradict it.
 CREATE VIEW refuels AS
 WITH slots AS (

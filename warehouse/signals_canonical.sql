@@ -31,6 +31,8 @@
 --     window           1 for a state `Opened` or `PartiallyOpen`, 0 for `Closed`
 --     open <door>      1 where a text such as `DriverFront|TrunkRear`, which lists what is open, has the door, otherwise 0
 --     ruptela          what `ruptela_codes` says; several codes of one event for one signal are one row
+--   A position of (0, 0), which a device without a fix sends, is here as it came; the Telemetry API never gives one. The
+--   views of drives, charges, refuels and `wide` take a member that is exactly 0 for none.
 --   A filter on `signal` reads only the row groups of the names that stand for it.
 CREATE VIEW signals_canonical AS
 WITH known AS (

@@ -22,10 +22,18 @@
 --   all          as many are held as the service counts: none is missing
 --   fewer        both ends are held, and fewer between them than the service counts; a small share is suspicious
 --   not_reached  days at either end are not held
---   not_held     nothing of it is held: its days were not brought, it is not shared, or the service has no field for it
+--   not_shared   nothing of it is held, as the vehicle did not share it when its days were last asked for: positions
+--                need privilege 4, other signals 1, events both
+--   not_held     nothing of it is held: its days were not brought, or the service has no field for it
 --   more         more are held than the service counts, which contradicts it
 CREATE VIEW telemetry_bounds AS
-WITH told AS (
+WITH granted AS (
+    SELECT vehicle_id, arg_max(privileges, fetched_at) AS privileges
+    FROM coverage_records()
+    WHERE asked = 'telemetry'
+    GROUP BY ALL
+),
+told AS (
     FROM snapshots
     WHERE endpoint = 'telemetry/dataSummary' AND json_valid(payload)
     QUALIFY row_number() OVER (PARTITION BY vehicle_id ORDER BY seen_at DESC) = 1
@@ -47,8 +55,12 @@ bounds AS (
         coalesce(one ->> '$.numberOfSignals', one ->> '$.numberOfEvents')::BIGINT AS stored,
         (one ->> '$.firstSeen')::TIMESTAMPTZ AS first_stored,
         (one ->> '$.lastSeen')::TIMESTAMPTZ AS last_stored,
-        seen_at AS asked_at
+        seen_at AS asked_at,
+        NOT list_has_all(
+            privileges, CASE WHEN kind = 'event' THEN [1, 4] WHEN name LIKE 'currentLocation%' THEN [4] ELSE [1] END
+        ) AS is_withheld
     FROM listed
+    LEFT JOIN granted USING (vehicle_id)
 ),
 held_signals AS (
     SELECT
@@ -90,6 +102,7 @@ SELECT
     first_held,
     last_held,
     CASE
+        WHEN held IS NULL AND is_withheld THEN 'not_shared'
         WHEN held IS NULL THEN 'not_held'
         WHEN held > stored THEN 'more'
         WHEN held = stored THEN 'all'

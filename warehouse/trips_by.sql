@@ -33,7 +33,7 @@
 --   `distance_km` is by the valid readings of the odometer, from the last before the drive to the first after it,
 --   where these are not more than 20 minutes away; without readings it is the mean of the speed by minutes, over the
 --   duration. A reset within a drive counts as 0.
---   A position of 0 degrees is none.
+--   A member of a position that is exactly 0 is none: devices without a fix send (0, 0).
 --   A trip keeps its id when data that come later make it longer; only an earlier start changes it.
 --   A filter on `vehicle_id` reads only that vehicle.
 CREATE MACRO trips_by(gap_s, minimum_s) AS TABLE

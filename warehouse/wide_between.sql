@@ -24,7 +24,7 @@
 -- Rules
 --   Each column is the newest value measured up to the end of that second and in the five minutes before it (an `asof`
 --   join with that tolerance); null where there is none. Of several values of a second it is the last.
---   A position of 0 degrees is none.
+--   A member of a position that is exactly 0 is none: devices without a fix send (0, 0).
 --   Bounds open only the files of their days, and a filter on `vehicle_id` reads only that vehicle.
 CREATE MACRO wide_between(since, until) AS TABLE
 WITH received AS (

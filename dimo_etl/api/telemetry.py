@@ -15,7 +15,7 @@ from dimo_etl.api.messages import TELEMETRY, HttpRefusedError, Response
 from dimo_etl.api.telemetry_answers import Summary, Values, read_summary, read_values
 from dimo_etl.api.text import printable
 from dimo_etl.api.vehicle_calls import VehicleAnswer, VehicleCalls
-from dimo_etl.errors import RequestRefusedError, TooMuchAskedError, VehicleRefusedError
+from dimo_etl.errors import NotSharedError, RequestRefusedError, TooMuchAskedError, VehicleRefusedError
 from dimo_etl.model import Window, rfc3339_ms
 
 if TYPE_CHECKING:
@@ -183,6 +183,8 @@ def _failure(error: GraphQLError | None, about: str, requests: int) -> Exception
     told = f"The {TELEMETRY.name} refused {about} ({words})"
     if any(sign in words for sign in _TOO_LONG):
         return TooMuchAskedError(f"{told}; ask for a shorter time at once.", requests)
+    if words.startswith("unauthorized") and "privilege" in words:
+        return NotSharedError(f"{told}; ask its owner to grant that.")
     if words.startswith("unauthorized") or (error is not None and error.code in ("FORBIDDEN", "NOT_FOUND")):
         return VehicleRefusedError(f"{told}; check that the vehicle shares its signals with this licence.")
     return RequestRefusedError(f"{told}; check DIMO_TELEMETRY_URL.")

@@ -19,8 +19,9 @@ def distances(
 ) -> None:
     """Bring what DIMO says each vehicle was driven, in all and on each of the last 14 days; two requests a vehicle.
 
-    The view `reconciliation` then sets it beside ours, and says why where the two differ. Ends with 0 where every
-    vehicle's distances came or came within the hour, 3 where some did not (they are named), 1 where none did.
+    The view `reconciliation` then sets it beside ours, and says why where the two differ. Ends with 0 where the
+    distances of every vehicle that shares them came or came within the hour, 3 where some did not (they are named), 1
+    where none did.
 
     For example:
 
@@ -37,8 +38,10 @@ def distances(
     came = {said.vehicle_id for said in brought.said}
     typer.echo(
         f"{len(came):,} vehicles asked about, {len(brought.not_due):,} within the hour, "
-        f"{brought.requests:,} requests; in {chosen.warehouse}"
+        f"{len(brought.not_shared):,} not shared, {brought.requests:,} requests; in {chosen.warehouse}"
     )
+    for vehicle_id, refusal in sorted(brought.not_shared.items()):
+        typer.echo(f"Vehicle {vehicle_id}: {refusal}")
     for vehicle_id, error in sorted(brought.failed.items()):
         typer.echo(f"Vehicle {vehicle_id}: {error}", err=True)
     if brought.failed:

@@ -38,7 +38,8 @@ def dimo_distances(
 ) -> dg.MaterializeResult[None]:
     """What DIMO says each vehicle was driven, in all and on each of the last 14 days of the zone DIMO_TIME_ZONE.
 
-    Two requests a vehicle, at most once an hour. Every answer is kept. What is not to be had fails no run.
+    Two requests a vehicle, at most once an hour. Every answer is kept. What is not to be had fails no run; a
+    vehicle that does not share it is counted.
     """
     with explained(dimo):
         try:
@@ -53,6 +54,7 @@ def dimo_distances(
         metadata={
             "vehicles": len({said.vehicle_id for said in brought.said}),
             "asked_within_the_hour": len(brought.not_due),
+            "not_shared": len(brought.not_shared),
             "failed": len(brought.failed),
             "days": sum(said.date is not None for said in brought.said),
             "requests": brought.requests,

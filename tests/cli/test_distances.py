@@ -17,9 +17,11 @@ def household(user):
 def test_distances_are_brought_once_an_hour_and_there_to_reconcile(household):
     told = household.run("distances")
     assert (told.returncode, told.stderr) == (0, "")
-    assert told.stdout.startswith("2 vehicles asked about, 0 within the hour, ")
+    assert told.stdout.startswith("2 vehicles asked about, 0 within the hour, 0 not shared, ")
     assert household.answer("SELECT vehicle_id FROM reconciliation WHERE date IS NULL ORDER BY 1") == [LEXUS, HONDA]
-    assert household.run("distances").stdout.startswith("0 vehicles asked about, 2 within the hour, 0 requests")
+    assert household.run("distances").stdout.startswith(
+        "0 vehicles asked about, 2 within the hour, 0 not shared, 0 requests"
+    )
 
 
 @pytest.mark.parametrize(("refused", "code"), [((LEXUS,), 3), ((LEXUS, HONDA), 1)])

@@ -38,6 +38,7 @@ def test_every_vehicle_is_asked_about_before_the_views_follow_and_how_much_was_t
     assert distances(result) | {"requests": 0} == {
         "vehicles": 2,
         "asked_within_the_hour": 0,
+        "not_shared": 0,
         "failed": 0,
         "days": 28,
         "requests": 0,
