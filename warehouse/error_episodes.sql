@@ -71,10 +71,10 @@ given AS (
             ELSE name
         END AS type
     FROM signals
-    WHERE name IN (
+    WHERE one_of(name, [
         'odometer', 'fuelPercentRemaining', 'tires.frontLeft', 'tires.frontRight', 'tires.backLeft', 'tires.backRight',
         'latitude', 'oil', 'soc', 'batteryCapacity', 'charging', 'chargeLimit', 'vin'
-    ) AND value_json IS DISTINCT FROM 'null'
+    ]) AND value_json IS DISTINCT FROM 'null'
 ),
 failing AS (
     SELECT DISTINCT vehicle_id, source, type FROM errors

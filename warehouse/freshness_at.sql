@@ -30,10 +30,10 @@ WITH moments AS (
         bool_or(name IN ('odometer', 'powertrainTransmissionTravelledDistance')) AS has_odometer,
         bool_or(name IN ('latitude', 'currentLocationCoordinates.latitude')) AS has_position
     FROM signals
-    WHERE name IN (
+    WHERE one_of(name, [
         'odometer', 'powertrainTransmissionTravelledDistance', 'latitude', 'currentLocationCoordinates.latitude',
         'speed', 'vehicleSpeed', 'isIgnitionOn', 'ignition'
-    )
+    ])
         AND timestamp BETWEEN '2000-01-01 00:00:00+00'::TIMESTAMPTZ AND instant
         AND value_json IS DISTINCT FROM 'null'
     GROUP BY ALL

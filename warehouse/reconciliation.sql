@@ -51,7 +51,7 @@ received AS (
         coalesce(value_number, try_cast(value_string AS DOUBLE), try_cast(value_json AS DOUBLE)) AS number
     FROM signals
     SEMI JOIN said USING (vehicle_id)
-    WHERE name IN ('odometer', 'powertrainTransmissionTravelledDistance') AND isfinite(number)
+    WHERE one_of(name, ['odometer', 'powertrainTransmissionTravelledDistance']) AND isfinite(number)
     UNION ALL
     -- What the Device Data API never had.
     SELECT vehicle_id, timestamp, name, coalesce(received_at, timestamp), value_number

@@ -44,7 +44,7 @@ described AS (
             (timestamp, received_at, event_id)
         ) FILTER (name = 'year') AS year
     FROM signals
-    WHERE name IN ('make', 'model', 'year')
+    WHERE one_of(name, ['make', 'model', 'year'])
     GROUP BY ALL
 )
 SELECT

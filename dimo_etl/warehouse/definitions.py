@@ -33,6 +33,7 @@ ORDER = (
     "metres",
     "kilometres",
     "per_cent",
+    "one_of",
     "signals",
     "signal_catalogue",
     "canonical_ratio",

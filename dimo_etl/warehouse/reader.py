@@ -234,6 +234,9 @@ def _session(root: Path | BucketStore, database: Path, spill: Path, *, unsafe: b
     files = [f"{base}/{layout.VEHICLES}" for base in (where, glob.escape(where))]
     opening = (
         "SET GLOBAL TimeZone = 'UTC'",
+        # Files that have none of up to so many values that a join looks for are not opened: `latest` then reads of all
+        # days what tells which values are newest, and everything of those days alone that have one.
+        "SET GLOBAL dynamic_or_filter_threshold = 100_000",
         f"SET temp_directory = {quoted(str(spill))}",
         f"ATTACH {quoted(str(database))} AS dimo (READ_ONLY)",
     )

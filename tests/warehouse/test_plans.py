@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from dimo_etl.warehouse import Warehouse
+
 LIGHT = ("errors", "error_episodes", "odometer", "trips", "charges", "refuels", "wide", "freshness")
 
 
@@ -19,6 +21,20 @@ def scans(node: dict) -> Iterator[dict]:
         yield from scans(child)
 
 
+def rows_read(lake, query: str) -> list[int]:
+    """How many rows each scan of signals gave in a session of the package's own, the fewest first."""
+    with Warehouse.open(lake.root) as warehouse:
+        ((_, plan),) = warehouse.execute(f"EXPLAIN (ANALYZE, FORMAT json) {query}").fetchall()
+
+    def counts(node: dict) -> Iterator[int]:
+        if any(info is node.get("extra_info") for info in scans(node)):
+            yield node["intermediate_rows"]
+        for child in node.get("children", []):
+            yield from counts(child)
+
+    return sorted(count for root in json.loads(plan)["operator"] for count in counts(root))
+
+
 @pytest.mark.parametrize("view", LIGHT)
 def test_a_view_names_what_it_reads_to_the_scan(simulated, view):
     ((_, plan),) = simulated.query(f"EXPLAIN (ANALYZE, FORMAT json) FROM {view} WHERE vehicle_id = '8102'")
@@ -27,3 +43,23 @@ def test_a_view_names_what_it_reads_to_the_scan(simulated, view):
     for scan in found:
         told = f"{scan.get('Filters')} {scan.get('Dynamic Filters')}"
         assert any(f"name {sign}" in told for sign in ("IN", "=", ">=")), scan
+
+
+@pytest.mark.parametrize(
+    ("view", "names"),
+    [
+        ("vehicles", "name IN ('make', 'model', 'year')"),
+        ("odometer", "name IN ('odometer', 'powertrainTransmissionTravelledDistance') OR name LIKE 'signals.%'"),
+    ],
+)
+def test_a_view_of_several_names_reads_no_row_of_another(simulated, view, names):
+    ((held,),) = simulated.query(f"SELECT count(*) FROM signals WHERE {names}")
+    (read,) = rows_read(simulated, f"FROM {view}")
+    assert read <= held
+
+
+def test_latest_opens_twice_only_the_days_of_newest_values(simulated):
+    ((held,),) = simulated.query("SELECT count(*) FROM signals")
+    again, every = rows_read(simulated, "FROM latest")
+    assert every == held
+    assert again < held
