@@ -28,11 +28,13 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
         index: the daily index it lies in; one `doc_id` can lie in two after a replay.
         doc_id: its id in the index, which is the event's id.
         source: the event's JSON text, byte for byte as received.
+        score: by which the service drew it; None where it does not say.
     """
 
     index: str
     doc_id: str
     source: bytes
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class _Hit(msgspec.Struct):
     index: str = msgspec.field(name="_index")
     doc_id: str = msgspec.field(name="_id")
     source: msgspec.Raw = msgspec.field(name="_source")
+    score: object = msgspec.field(name="_score", default=None)
 
 
 class _Hits(msgspec.Struct):
@@ -104,7 +107,9 @@ def read_hits(body: bytes) -> Hits:
     if exact and len(found) > total:
         raise UnusableResponseError(f"it holds {len(found)} events and counts {total}")
     # Copied, since a slice would keep the whole body in memory.
-    return Hits(total, exact, tuple(Hit(hit.index, hit.doc_id, _source(hit, sources)) for hit in found))
+    return Hits(
+        total, exact, tuple(Hit(hit.index, hit.doc_id, _source(hit, sources), _score(hit.score)) for hit in found)
+    )
 
 
 def _total(given: _Total | int) -> tuple[int, bool]:
@@ -112,6 +117,10 @@ def _total(given: _Total | int) -> tuple[int, bool]:
     if value < 0:
         raise UnusableResponseError(f"it counts {value} events")
     return value, exact
+
+
+def _score(given: object) -> float | None:
+    return float(given) if isinstance(given, int | float) else None
 
 
 def _source(hit: _Hit, sources: list[bytes] | None) -> bytes:

@@ -10,6 +10,7 @@ Nothing here knows of HTTP: `Ask` brings a draw, so the same code is tested agai
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -18,9 +19,9 @@ from datetime import date
 
 from dimo_etl.api.device_data import Draw
 from dimo_etl.errors import ServiceError
-from dimo_etl.events import read_event
 from dimo_etl.history.density import Density
 from dimo_etl.history.plan import Outlook
+from dimo_etl.history.reading import Reading, read_draw
 from dimo_etl.history.source import Piece
 from dimo_etl.model import DAY_MS, Event, Window, day_window
 
@@ -28,6 +29,8 @@ from dimo_etl.model import DAY_MS, Event, Window, day_window
 CAP = 1000
 _SHORT_REDRAWS = 2
 _REDRAWS = 30
+# Requests for a window that is cut in two.
+_CUT = 2.0
 _JUDGED_REDRAWS = 5
 # A server whose totals contradict themselves is left after this many draws more than the proved windows explain.
 _PATIENCE, _PATIENCE_PER_WINDOW = 100, 10
@@ -52,25 +55,6 @@ class Reach:
 _Asked = tuple[Window, Future["Draw | ServiceError"]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """A draw, read: its documents by (index, id), and the times of those with one field and with both, in order."""
-
-    window: Window
-    total: int
-    exact: bool
-    documents: dict[tuple[str, str], Event]
-    ones: list[int]
-    twos: list[int]
-    undated: bool
-    strays: int
-
-    @property
-    def proved(self) -> bool:
-        """Whether the draw holds all there is in its window."""
-        return self.exact and len(self.documents) == self.total and not self.strays
-
-
 @dataclass(slots=True)
 class _Overfull:
     """A draw that did not hold all of its window, and how many events the pieces inside it account for so far.
@@ -78,7 +62,7 @@ class _Overfull:
     `found` is None where that cannot be told.
     """
 
-    reading: _Reading
+    reading: Reading
     found: int | None = 0
 
     def account(self, piece: Piece, times_ms: Sequence[int]) -> None:
@@ -130,6 +114,7 @@ class CompleteHistory:
         whole = Window(day_window(days[0]).start_ms, day_window(days[-1]).end_ms)
         at, waiting = whole.start_ms, list[_Asked]()
         self._by_day_until = whole.start_ms - 1
+        self._end_ms = whole.end_ms
         while at <= whole.end_ms:
             self._ask_ahead(Window(at, whole.end_ms), waiting)
             window, answer = waiting.pop(0)
@@ -167,7 +152,9 @@ class CompleteHistory:
                 return self._unanswered(window, answer)
             self._by_day_until = max(self._by_day_until, window.end_ms)
             return None
-        reading = _read(answer)
+        reading = read_draw(answer)
+        if reading.exact:
+            self._outlook.learn(window, reading.total)
         answered_short = reading.exact and reading.total <= CAP
         if reading.proved and (one_day or not reading.undated):
             self._proved += 1
@@ -181,18 +168,18 @@ class CompleteHistory:
         if one_day and self._spent() and not self._is_finest(window):
             reason = f"the totals the service gives still contradict each other after {self._draws} requests"
             return _unproved(reading, len(reading.documents), reason)
-        if one_day and (self._is_finest(window) or answered_short):
+        if (one_day and (self._is_finest(window) or answered_short)) or self._is_worth_redrawing(reading):
             piece = self._draw_again(reading, len(answer.hits))
             if piece is not None:
                 return piece
         self._look_through(reading)
         return None
 
-    def _look_through(self, reading: _Reading) -> None:
+    def _look_through(self, reading: Reading) -> None:
         """Have a window asked for in parts, as its draw shows them."""
         self._cap = max(1, len(reading.documents))
         total = reading.total if reading.exact else None
-        self._outlook.add(Density(reading.window, reading.ones, reading.twos, total), total)
+        self._outlook.add(Density(reading.window, reading.ones, reading.twos, total, reading.worst), total)
         self._overfull.append(_Overfull(reading))
 
     def _passed(self, piece: Piece) -> Iterator[Piece]:
@@ -224,24 +211,39 @@ class CompleteHistory:
         reason = f"its windows hold {found} of the {total} events the service says the whole has"
         return Piece(window, (), total - found, 0, reason)
 
-    def _unanswered(self, window: Window, error: ServiceError) -> Piece:
-        """A window that could not be asked for keeps those of its events that wider draws happened to bring."""
-        kept = {
+    def _is_worth_redrawing(self, reading: Reading) -> bool:
+        """Whether a window at the end of the days is so little over the cap that drawing it again is less than two."""
+        if not reading.exact or reading.undated or reading.strays or reading.window.end_ms < self._end_ms:
+            return False
+        missing = reading.total - len(reading.documents)
+        # An event with one field is the likelier to be missed, and is missed where its score is below the worst drawn.
+        missed = reading.worst if reading.worst is not None and reading.ones else missing / reading.total
+        return missing > 0 and redraws(missing, missed) < _CUT
+
+    def _held(self, window: Window) -> dict[tuple[str, str], Event]:
+        """The events of a window that wider draws happened to bring."""
+        return {
             key: event
             for overfull in self._overfull
             for key, event in overfull.reading.documents.items()
             if event.timestamp_us is not None and window.start_ms <= event.timestamp_us // 1000 <= window.end_ms
         }
+
+    def _unanswered(self, window: Window, error: ServiceError) -> Piece:
+        """A window that could not be asked for keeps those of its events that wider draws happened to bring."""
+        kept = self._held(window)
         return Piece(window, tuple(kept.values()), None, len(kept), str(error))
 
     def _spent(self) -> bool:
         """Whether more draws were spent than the windows they proved explain."""
         return self._draws > _PATIENCE + _PATIENCE_PER_WINDOW * self._proved
 
-    def _draw_again(self, reading: _Reading, received: int) -> Piece | None:
+    def _draw_again(self, reading: Reading, received: int) -> Piece | None:
         """Draw a window again that cannot be cut, or whose answer was shorter than its total; None: it can be cut."""
         finest = self._is_finest(reading.window)
-        documents, total, exact = dict(reading.documents), reading.total, reading.exact
+        spans_days = reading.window.end_ms > _end_of_day(reading.window.start_ms)
+        documents = self._held(reading.window) | reading.documents
+        total, exact = reading.total, reading.exact
         gained: deque[int] = deque(maxlen=_JUDGED_REDRAWS)
         for left in range(_REDRAWS if finest else _SHORT_REDRAWS, 0, -1):
             if len(gained) == _JUDGED_REDRAWS and sum(gained) / _JUDGED_REDRAWS * left < total - len(documents):
@@ -250,12 +252,12 @@ class CompleteHistory:
             answer = self._try(reading.window, refresh=True)
             if isinstance(answer, ServiceError):
                 break
-            again = _read(answer)
+            again = read_draw(answer)
             received += len(answer.hits)
             before = len(documents)
             documents |= again.documents
             total, exact = again.total, again.exact
-            if exact and len(documents) == total and not again.strays:
+            if exact and len(documents) == total and not again.strays and not (again.undated and spans_days):
                 self._proved += 1
                 return Piece(reading.window, tuple(documents.values()), total, received)
             gained.append(len(documents) - before)
@@ -281,29 +283,12 @@ class CompleteHistory:
             return error
 
 
-def _read(draw: Draw) -> _Reading:
-    documents: dict[tuple[str, str], Event] = {}
-    ones: list[int] = []
-    twos: list[int] = []
-    undated, strays = False, 0
-    for hit in draw.hits:
-        key = (hit.index, hit.doc_id)
-        if key in documents:
-            continue
-        event = read_event(hit.source, index_id=hit.doc_id)
-        if event.timestamp_us is None:
-            undated = True
-        elif draw.window.start_ms <= event.timestamp_us // 1000 <= draw.window.end_ms:
-            has_both = b'"odometer"' in hit.source and b'"latitude"' in hit.source
-            (twos if has_both else ones).append(event.timestamp_us // 1000)
-        else:
-            strays += 1
-            continue
-        documents[key] = event
-    return _Reading(draw.window, draw.total, draw.exact, documents, sorted(ones), sorted(twos), undated, strays)
+def redraws(missing: int, missed: float) -> float:
+    """How many draws more are expected to bring the missing events, each of which misses such a share of them."""
+    return 1 + sum(1 - math.exp(-missing * missed**n) for n in range(1, 9))
 
 
-def _unproved(reading: _Reading, received: int, reason: str) -> Piece:
+def _unproved(reading: Reading, received: int, reason: str) -> Piece:
     return Piece(reading.window, tuple(reading.documents.values()), reading.total, received, reason)
 
 

@@ -11,12 +11,9 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+from dimo_etl.history.bias import UNCOUNTED_TOTAL, Bias
 from dimo_etl.model import Window
 
-# What a draw is taken for whose total the service counts no further than 10,000, until a first window tells more.
-_UNCOUNTED_TOTAL = 12_000
-# Fewer events with one field than this say too little of where the others of their kind lie.
-_TELLING = 30
 # How much likelier two rates must be than one, in natural logarithms, before a block is cut; grows with its events.
 _CHANGE = 3.0
 # Splits are looked for among this many places first, then around the best of them.
@@ -31,9 +28,12 @@ class Density:
         ones: times of the events drawn that have one of odometer and latitude, ascending, milliseconds.
         twos: times of those that have both; the service draws them more often.
         total: events in the window; None where the service did not count them all.
+        worst: the lowest score drawn; None where the service gives none that can be believed.
     """
 
-    def __init__(self, window: Window, ones: Sequence[int], twos: Sequence[int], total: int | None) -> None:
+    def __init__(
+        self, window: Window, ones: Sequence[int], twos: Sequence[int], total: int | None, worst: float | None = None
+    ) -> None:
         self.window = window
         self._total = total
         self._times = sorted([*ones, *twos])
@@ -42,8 +42,8 @@ class Density:
         self._ends = [*(start - 1 for start in self._starts[1:]), window.end_ms]
         self._at = window.start_ms
         self._passed = 0
-        self._seen, self._seen_sampled = 0.0, 0.0
         self._passed_in_block = 0
+        self._bias = Bias(len(ones), len(twos), total, worst)
         self._measure()
 
     def passed(self, window: Window, times: Sequence[int]) -> None:
@@ -67,9 +67,8 @@ class Density:
 
     def measured(self, window: Window, total: int) -> None:
         """Take note of how many events the service counts in a part of the window."""
-        if self._total is None:
-            self._seen += total
-            self._seen_sampled += self._sampled(window.start_ms, window.end_ms)
+        ones = _between(self._ones, window.start_ms, window.end_ms)
+        self._bias.learn(ones, self._sampled(window.start_ms, window.end_ms) - ones, total)
         self._measure()
 
     def expected(self, start_ms: int, end_ms: int) -> tuple[float, float]:
@@ -83,18 +82,18 @@ class Density:
             square += unseen * unseen / self._weights[block]
             block += 1
         # What one part holds more the rest holds less: of a counted total the whole rest is certain.
-        free = max(0.0, 1 - mean / self._unseen) if self._total is not None and self._unseen else 1.0
+        free = max(0.0, 1 - mean / self._unseen) if self._bias.certain and self._unseen else 1.0
         return self._sampled(start_ms, end_ms) + mean, (mean + square) * free
 
     def _measure(self) -> None:
         """Rates of the events that were not drawn, by block, and how many events each rate rests on."""
-        total = self._estimate()
-        q_one, q_two = undrawn(len(self._ones), len(self._twos), total)
+        q_one, q_two = self._bias.undrawn()
         self._rates: list[float] = []
         self._weights: list[float] = []
         self._unseen = 0.0
         if not self._times:
             # Nothing was given of what there is: as if it came evenly.
+            total = float(self._total or UNCOUNTED_TOTAL)
             self._rates, self._weights, self._unseen = [total / self.window.span_ms], [1.0], total
             return
         for start, end in zip(self._starts, self._ends, strict=True):
@@ -104,47 +103,25 @@ class Density:
                 self._weights.append(1.0)
                 continue
             ones, twos = _between(self._ones, start, end), _between(self._twos, start, end)
-            share = (ones + twos) / max(ones + twos + ones * q_one + twos * q_two, 1)
+            unseen, square = ones * q_one + twos * q_two, ones * q_one**2 + twos * q_two**2
+            share = (ones + twos) / max(ones + twos + unseen, 1)
             rest, passed = self._sampled(left, end), self._passed_in_block if left > start else 0
             rate = (passed + rest) / (left - start + share * (end - left + 1)) if share else 0.0
             self._rates.append(rate * (1 - share))
-            self._weights.append(max(1.0, passed + rest))
+            # So many events of one kind would tell the rate as well as these of two do.
+            telling = unseen * unseen / square if square else 0.0
+            self._weights.append(max(1.0, passed + telling * rest / max(ones + twos, 1)))
             self._unseen += self._rates[-1] * (end - left + 1)
-        if self._total is not None and self._unseen:
+        if self._bias.certain and self._total is not None and self._unseen:
             unseen = max(0.0, self._total - self._passed - self._sampled(self._at, self.window.end_ms))
             self._rates = [rate * unseen / self._unseen for rate in self._rates]
             self._unseen = unseen
-
-    def _estimate(self) -> float:
-        if self._total is not None:
-            return self._total
-        drawn = len(self._times)
-        share = (self._seen_sampled + drawn / _UNCOUNTED_TOTAL) / (self._seen + 1)
-        return max(drawn, drawn / share) if share else float(_UNCOUNTED_TOTAL)
 
     def _sampled(self, start_ms: int, end_ms: int) -> int:
         return _between(self._times, start_ms, end_ms)
 
     def _block(self, ms: int) -> int:
         return max(0, bisect_right(self._starts, ms) - 1)
-
-
-def undrawn(ones: int, twos: int, total: float) -> tuple[float, float]:
-    """How many events were not drawn for each that was, with one of the two fields and with both.
-
-    The service multiplies each event's points, one for an odometer and one for a latitude, with a random number, and
-    gives the best: of the events with one point a share of 1 - t is drawn and of those with two 1 - t / 2, t being the
-    score of the worst. The total tells t.
-    """
-    drawn = ones + twos
-    if not drawn or total <= drawn:
-        return 0.0, 0.0
-    if ones < _TELLING:
-        return total / drawn - 1, total / drawn - 1
-    # The root below 1 of: ones / (1 - t) + twos / (1 - t / 2) = total.
-    slope = 1.5 * total - ones / 2 - twos
-    worst = (slope - math.sqrt(max(0.0, slope * slope - 2 * total * (total - drawn)))) / total
-    return worst / (1 - worst), worst / (2 - worst)
 
 
 def changes(times: Sequence[int], window: Window) -> list[int]:

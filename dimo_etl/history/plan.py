@@ -16,6 +16,9 @@ from dimo_etl.model import DAY_MS, Window
 
 # What a window that overflows costs beyond itself, in requests: what is left of it goes into its neighbour.
 _OVERFLOW = 0.9
+# Counts differ from what is foreseen more than a Poisson process has them; by how much more is learned, starting from
+# so many times the variance, as if that had been seen in so many windows. One surprise counts for so much at most.
+_DOUBT, _DOUBT_WEIGHT, _SURPRISE = 1.5, 6, 9.0
 _FILLS = (1.0, 0.97, 0.94, 0.91, 0.88, 0.84, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4)
 
 
@@ -24,6 +27,15 @@ class Outlook:
 
     def __init__(self) -> None:
         self._draws: list[Density] = []
+        self._foreseen: dict[Window, tuple[float, float]] = {}
+        self._errors, self._judged = _DOUBT * _DOUBT_WEIGHT, _DOUBT_WEIGHT
+
+    def learn(self, window: Window, total: int) -> None:
+        """Take note of how many events a window held, so that later ones are doubted as much as is due."""
+        foreseen = self._foreseen.pop(window, None)
+        if foreseen is not None and foreseen[1] > 0:
+            self._errors += min(_SURPRISE, (total - foreseen[0]) ** 2 / foreseen[1])
+            self._judged += 1
 
     def __bool__(self) -> bool:
         return bool(self._draws)
@@ -54,10 +66,13 @@ class Outlook:
         for pieces in sorted({max(fewest, math.ceil(left / (cap * fill))) for fill in _FILLS}):
             end = self._reaching(window, left / pieces) if pieces > 1 else window.end_ms
             mean, variance = self.expected(window.start_ms, end)
-            overflow = 0.5 * math.erfc((cap - mean) / math.sqrt(2 * max(variance, 1e-9)))
+            deviation = math.sqrt(max(variance, 1e-9) * self._errors / self._judged)
+            overflow = 0.5 * math.erfc((cap - mean) / (deviation * math.sqrt(2)))
             costs.append((pieces * (1 + _OVERFLOW * overflow), end))
         _, end = min(costs)
-        return Window(window.start_ms, self._shorter(window.start_ms, end))
+        found = Window(window.start_ms, self._shorter(window.start_ms, end))
+        self._foreseen[found] = self.expected(found.start_ms, found.end_ms)
+        return found
 
     def next_days(self, window: Window, cap: int) -> Window:
         """The first whole UTC days of a window to ask for: as many as surely fit one answer, at least one."""

@@ -45,6 +45,12 @@ def test_events_arrive_byte_for_byte():
     assert (hit.index, hit.doc_id, hit.source) == ("device-2026-01-05", "id0", odd)
 
 
+@pytest.mark.parametrize(("given", "score"), [(b"1.5", 1.5), (b"2", 2.0), (b"null", None), (b'"high"', None)])
+def test_a_score_is_what_the_service_drew_by_and_an_odd_one_is_none(given, score):
+    (hit,) = read_hits(search(b"{}").replace(b'"_score":1.5', b'"_score":' + given)).hits
+    assert hit.score == score
+
+
 def test_a_count_that_is_only_a_lower_bound_is_not_exact():
     found = read_hits(search(b"{}", total=b'{"value":10000,"relation":"gte"}'))
     assert (found.total, found.exact) == (10000, False)

@@ -29,10 +29,10 @@ class Stored:
     index: str = "device-status-2026"
     matches: int = 1
 
-    def hit(self) -> Hit:
+    def hit(self, score: float | None = None) -> Hit:
         values = b'"latitude":52.5,"odometer":88000' if self.matches == 2 else b'"odometer":88000'
         payload = b'{"id":"%s","data":{"timestamp":%d,%s}}' % (self.doc_id.encode(), self.time_ms, values)
-        return Hit(self.index, self.doc_id, payload)
+        return Hit(self.index, self.doc_id, payload, score)
 
 
 class Service:
@@ -44,6 +44,7 @@ class Service:
         counts_to: the most events a total counts.
         arrivals: further events, by the number of the request before which they arrive.
         spoil: what becomes of an answer, given its number.
+        tells_scores: whether it says by which score each event was drawn.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Service:
         seed: int = 0,
         arrivals: dict[int, list[Stored]] | None = None,
         spoil: Callable[[int, Draw], Draw] = lambda _, draw: draw,
+        tells_scores: bool = True,
     ) -> None:
         self.events = sorted(events)
         self.asked: list[Window] = []
@@ -62,6 +64,7 @@ class Service:
         self._counts_to = counts_to
         self._arrivals = arrivals or {}
         self._spoil = spoil
+        self._tells_scores = tells_scores
         self._random = np.random.default_rng(seed)
         self._index()
 
@@ -78,7 +81,7 @@ class Service:
             window=window,
             total=min(total, self._counts_to),
             exact=total <= self._counts_to,
-            hits=tuple(self.events[first + int(place)].hit() for place in best),
+            hits=tuple(self._hit(first, int(place), scores) for place in best),
             requests=1,
             privileges=(1, 4),
             size_bytes=0,
@@ -93,6 +96,9 @@ class Service:
         """Have events arrive, and others be there no more."""
         self.events = sorted({*self.events, *arriving}.difference(vanishing))
         self._index()
+
+    def _hit(self, first: int, place: int, scores: np.ndarray) -> Hit:
+        return self.events[first + place].hit(float(scores[place]) if self._tells_scores else None)
 
     def _index(self) -> None:
         self._times = [event.time_ms for event in self.events]

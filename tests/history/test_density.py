@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dimo_etl.events import read_event
-from dimo_etl.history.density import Density, changes, undrawn
+from dimo_etl.history.density import Density, changes
 from dimo_etl.model import DAY_MS, Window, day_window
 from tests.history.service import DAY, HOUR, START, Service, evenly, uneven_day
 
@@ -98,11 +98,3 @@ def test_whatever_is_drawn_more_time_never_holds_fewer_events(ones, twos, total,
     longer, variance = density.expected(START, second)
     assert 0 <= shorter <= longer + 1e-6
     assert variance >= 0
-
-
-@given(st.integers(0, 1_000), st.integers(0, 1_000), st.integers(0, 10_000))
-def test_what_was_not_drawn_makes_up_the_total(ones, twos, total):
-    q_one, q_two = undrawn(ones, twos, total)
-    assert q_two <= q_one + 1e-9
-    if ones + twos and total > ones + twos and (ones < 30 or q_one < 1e6):
-        assert ones * (1 + q_one) + twos * (1 + q_two) == pytest.approx(total, rel=1e-6)

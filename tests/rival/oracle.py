@@ -86,18 +86,21 @@ def assert_held(warehouse: Path, service: Rival, days: Iterable[date], *, withou
 
 
 def assert_tiled(service: Rival, token_id: int, day: date) -> None:
-    """Every millisecond of a vehicle-day lies in a window whose answer held all that was in it."""
+    """Every millisecond of a vehicle-day lies in a window that was asked for, and answers held all of it."""
     reach = start_of(day)
     end = reach + DAY_MS
-    proved = sorted(
-        (asked.start_ms, asked.end_ms)
-        for asked in service.asked
-        if asked.vehicle == token_id and asked.given == asked.total
-    )
-    for first, last in proved:
-        if first > reach:
+    asked = [one for one in service.asked if one.vehicle == token_id]
+    for window in sorted(asked, key=lambda one: one.start_ms):
+        if window.start_ms > reach:
             break
-        reach = max(reach, last + 1)
+        given = {
+            (document.index, document.doc_id)
+            for one in asked
+            for document in one.given
+            if window.start_ms <= document.ms <= window.end_ms
+        }
+        if len(given) == window.total:
+            reach = max(reach, window.end_ms + 1)
     assert reach >= end, f"vehicle {token_id}, {day}: nothing proves what lies from {reach - start_of(day)} ms on"
 
 

@@ -46,13 +46,13 @@ _BOUND = re.compile(
 
 @dataclass(slots=True)
 class Asked:
-    """A history request that was answered: its window in ms, and what the answer proved."""
+    """A history request that was answered: its window in ms, how many documents are in it, and those given."""
 
     vehicle: int
     start_ms: int
     end_ms: int
     total: int
-    given: int
+    given: list[Document]
     refresh: bool
 
 
@@ -214,7 +214,7 @@ class Rival:
             drawn = drawn[: max(0, len(drawn) - 1)]
         if trap not in ("shards", "timeout", "short"):
             with self._lock:
-                self.asked.append(Asked(token_id, start_ms, end_ms, len(found), len(drawn), refresh))
+                self.asked.append(Asked(token_id, start_ms, end_ms, len(found), [found[n] for _, n in drawn], refresh))
         head = {
             "took": 3,
             "timed_out": trap == "timeout",

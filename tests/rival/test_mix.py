@@ -18,8 +18,6 @@ from tests.rival.server import Rival, Vehicle
 
 # The clocks of Europe change on this day; the days here are UTC and do not care.
 DAY = date(2026, 3, 29)
-# Its last millisecond holds more than an answer does, so that no single answer proves it.
-REDRAWN = 7
 TOTALS = (0, 1, 999, 1000, 1001, 1500, 1990, 2500, 9_999, 12_000)
 
 
@@ -30,7 +28,7 @@ def fleet() -> dict[int, Vehicle]:
     author = Author(100)
     vehicles[5] = Vehicle(burst(author, start + 5_000, 700, 1000) + spread(author, DAY, 400, chance))
     vehicles[6] = Vehicle(burst(author, start + 7_123, 990))
-    vehicles[REDRAWN] = Vehicle(burst(author, start + DAY_MS - 1, 1200) + spread(author, DAY, 300, chance))
+    vehicles[7] = Vehicle(burst(author, start + DAY_MS - 1, 1200) + spread(author, DAY, 300, chance))
     borders = (start - 1, start, start + DAY_MS - 1, start + DAY_MS)
     vehicles[8] = Vehicle([document for ms in borders for document in burst(author, ms, 700)])
     twice = spread(author, DAY, 400, chance)
@@ -75,7 +73,7 @@ def test_the_protocol_is_kept(story):
 
 
 def test_every_vehicle_day_is_tiled_by_windows_that_prove_it(story):
-    for token_id in story.service.vehicles.keys() - {REDRAWN}:
+    for token_id in story.service.vehicles:
         assert_tiled(story.service, token_id, DAY)
 
 
