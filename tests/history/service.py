@@ -92,6 +92,11 @@ class Service:
         """Have events arrive after so many more requests."""
         self._arrivals[len(self.asked) + requests] = events
 
+    def settle(self) -> None:
+        """Have everything arrive that was to arrive after more requests than came."""
+        for request in [number for number in self._arrivals if number >= len(self.asked)]:
+            self.change(self._arrivals.pop(request))
+
     def change(self, arriving: Iterable[Stored] = (), vanishing: Iterable[Stored] = ()) -> None:
         """Have events arrive, and others be there no more."""
         self.events = sorted({*self.events, *arriving}.difference(vanishing))

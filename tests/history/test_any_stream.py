@@ -128,6 +128,7 @@ class AnyStream(RuleBasedStateMachine):
         self.ever |= {event.doc_id for event in late}
         before = {day: self.truth(day) for day in DAYS}
         self.sync(DAYS[: self.today + 1], refresh=True)
+        self.service.settle()
         for day in DAYS[: self.today + 1]:
             assert before[day] <= self.held(day) or not self.record(day).complete
             self.check(day, at_rest=False)
