@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS = [first + second for first in _BASE62 for second in _BASE62]
 # A KSUID counts seconds from 2014-05-13T16:53:20Z (github.com/segmentio/ksuid).
 _KSUID_EPOCH_S = 1_400_000_000
 
@@ -22,8 +23,8 @@ def ksuid(epoch_s: int, random: Random) -> str:
         random: gives the 128 random bits.
     """
     number = ((epoch_s - _KSUID_EPOCH_S) << 128) | random.getrandbits(128)
-    digits = []
-    for _ in range(27):
-        number, digit = divmod(number, 62)
-        digits.append(_BASE62[digit])
-    return "".join(reversed(digits))
+    pairs = []
+    for _ in range(14):
+        number, pair = divmod(number, len(_PAIRS))
+        pairs.append(_PAIRS[pair])
+    return "".join(reversed(pairs))[1:]

@@ -81,7 +81,7 @@ def rfc3339(ms: int, *, nanoseconds: int | None = None) -> str:
     """
     moment = _EPOCH + timedelta(seconds=ms // 1000)
     fraction = f"{ms % 1000:03d}{nanoseconds or 0:06d}".rstrip("0")
-    return f"{moment:%Y-%m-%dT%H:%M:%S}" + (f".{fraction}" if fraction else "") + "Z"
+    return moment.isoformat()[:19] + (f".{fraction}" if fraction else "") + "Z"
 
 
 def delay_ms(random: Random) -> int:

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from threading import Lock
 from typing import NamedTuple
 
 from dimo_etl.model import DAY_MS, day_window
@@ -103,20 +104,22 @@ class DayOfDriving:
 
 
 class Driver:
-    """Drives one vehicle through its days."""
+    """Drives one vehicle through its days; for any number of threads."""
 
     def __init__(self, seed: int, vehicle: SimVehicle) -> None:
         self._seed = seed
         self._vehicle = vehicle
         self._odometers = [vehicle.first_odometer_km * 1000]
+        self._lock = Lock()
 
     def odometer_m(self, day: date) -> int:
         """The odometer at the start of a day, in metres."""
         days = max(0, (day - self._vehicle.since).days)
-        while len(self._odometers) <= days:
-            previous = self._vehicle.since + timedelta(days=len(self._odometers) - 1)
-            self._odometers.append(self._odometers[-1] + self.distance_m(previous))
-        return self._odometers[days]
+        with self._lock:
+            while len(self._odometers) <= days:
+                previous = self._vehicle.since + timedelta(days=len(self._odometers) - 1)
+                self._odometers.append(self._odometers[-1] + self.distance_m(previous))
+            return self._odometers[days]
 
     def distance_m(self, day: date) -> int:
         """How far the vehicle drives on a day, in metres."""

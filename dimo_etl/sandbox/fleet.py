@@ -6,35 +6,19 @@ depends on the fleet's clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from random import Random
-from threading import RLock
 from typing import cast
 
 import orjson
 
-from dimo_etl.sandbox.chance import chance
-from dimo_etl.sandbox.document import Document, JsonObject, Report
-from dimo_etl.sandbox.drives import DayOfDriving, Driver
+from dimo_etl.sandbox import reported
+from dimo_etl.sandbox.document import Document, JsonObject
+from dimo_etl.sandbox.drives import Driver
 from dimo_etl.sandbox.odometers import OdometerColumn, odometer_column
-from dimo_etl.sandbox.sources import autopi, fleet_api, fleet_telemetry, macaron, ruptela, smartcar, v2device
-from dimo_etl.sandbox.vehicles import RAW_KINDS, Kind, SimVehicle, simulated_vehicles
+from dimo_etl.sandbox.vehicles import RAW_KINDS, SimVehicle, simulated_vehicles
 
-_SOURCES: dict[Kind, Callable[[SimVehicle, DayOfDriving, Random], Iterator[Report]]] = {
-    "autopi": autopi.reports,
-    "smartcar": smartcar.smartcar,
-    "tesla": smartcar.tesla,
-    "macaron": macaron.reports,
-    "v2": v2device.reports,
-    "ruptela": ruptela.reports,
-    "fleet-api": fleet_api.reports,
-    "fleet-telemetry": fleet_telemetry.reports,
-}
-# Vehicle-days kept in memory; the densest weighs about 5 MB.
-_KEPT_DAYS = 120
 HISTORY_DAYS = 60
 
 
@@ -46,6 +30,7 @@ class Fleet:
         everyone: `vehicles` and one that is not shared.
         unminted: a vehicle of the licence's account that has no NFT.
         first_day: the first UTC day with documents.
+        seed: what chose the fleet.
     """
 
     def __init__(
@@ -63,13 +48,9 @@ class Fleet:
         self.everyone = tuple(everyone)
         self.vehicles = tuple(vehicle for vehicle in self.everyone if vehicle.granted)
         self.first_day = now().date() - timedelta(days=history_days)
-        self._seed = seed
+        self.seed = seed
         self._now = now
         self._by_token = {vehicle.token_id: vehicle for vehicle in (*self.everyone, self.unminted)}
-        self._drivers = {token_id: Driver(seed, vehicle) for token_id, vehicle in self._by_token.items()}
-        self._columns: dict[tuple[int, date], OdometerColumn] = {}
-        self._lock = RLock()
-        self._generated = lru_cache(maxsize=_KEPT_DAYS)(self._generate)
 
     def now(self) -> datetime:
         """The time on the fleet's clock, UTC."""
@@ -92,15 +73,14 @@ class Fleet:
 
     def driver(self, token_id: int) -> Driver:
         """How the vehicle really moves, whatever its documents say."""
-        return self._drivers[token_id]
+        return reported.driver(self.seed, token_id)
 
     def documents(self, token_id: int, day: date) -> tuple[Document, ...]:
         """The documents of a UTC day that have arrived by now, ascending by the time of measuring."""
         now = self._now()
-        if day > now.date():
+        if not self.first_day <= day <= now.date():
             return ()
-        with self._lock:
-            documents = self._generated(token_id, day)
+        documents = reported.reported(self.seed, token_id, day)
         if (now.date() - day).days > 1:
             return documents
         now_ms = int(now.timestamp() * 1000)
@@ -121,22 +101,9 @@ class Fleet:
     def odometers(self, token_id: int, day: date) -> OdometerColumn:
         """The odometers of a UTC day's documents that have arrived by now; days long past are remembered."""
         now = self._now()
-        if (now.date() - day).days <= 1:
+        if day < self.first_day or (now.date() - day).days <= 1:
             return odometer_column(self.documents(token_id, day))
-        with self._lock:
-            if (token_id, day) not in self._columns:
-                # Not kept as documents: all that a vehicle ever sent would take hundreds of megabytes.
-                self._columns[token_id, day] = odometer_column(self._generate(token_id, day))
-            return self._columns[token_id, day]
-
-    def _generate(self, token_id: int, day: date) -> tuple[Document, ...]:
-        vehicle = self._by_token[token_id]
-        if day < max(vehicle.since, self.first_day):
-            return ()
-        driving = self._drivers[token_id].day(day)
-        random = chance(self._seed, token_id, day, "reports")
-        reports = _SOURCES[vehicle.kind](vehicle, driving, random)
-        return tuple(sorted(map(Document.of, reports), key=lambda document: document.measured_ms))
+        return reported.odometers(self.seed, token_id, day)
 
 
 def _event(document: Document) -> JsonObject:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from dimo_etl.model import day_of_us, days_between
+from dimo_etl.sandbox.reported import reported
 from dimo_etl.sandbox.vss import Measurement, Value, measurements
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ CONNECTIONS: dict[Kind, str] = {
     "fleet-api": "0xc4035Fecb1cc906130423EF05f9C20977F643722",
     "fleet-telemetry": "0xc4035Fecb1cc906130423EF05f9C20977F643722",
 }
-_KEPT_DAYS = 48
+_KEPT_DAYS, _COUNTED_DAYS = 48, 4_096
 _LATEST_DAYS_BACK = 7
 
 
@@ -60,7 +61,6 @@ class Measured:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._read = lru_cache(maxsize=_KEPT_DAYS)(self._arrived)
-        self._counted: dict[tuple[int, date], Mapping[str, Seen]] = {}
 
     def source(self, token_id: int) -> str:
         """The address of the connection that reports a vehicle."""
@@ -113,12 +113,15 @@ class Measured:
         return _rows(self._fleet.documents(token_id, day))
 
     def _count(self, token_id: int, day: date) -> Mapping[str, Seen]:
-        # What is long past is counted once; the fleet remembers only so many days as documents.
         if (self._fleet.now().date() - day).days <= 1:
             return _seen(self._day(token_id, day))
-        if (token_id, day) not in self._counted:
-            self._counted[token_id, day] = _seen(_rows(self._fleet.documents(token_id, day)))
-        return self._counted[token_id, day]
+        return _counted(self._fleet.seed, token_id, day)
+
+
+@lru_cache(maxsize=_COUNTED_DAYS)
+def _counted(seed: int, token_id: int, day: date) -> Mapping[str, Seen]:
+    """What is stored of a day that is long past; only so many days are remembered as documents."""
+    return _seen(_rows(reported(seed, token_id, day)))
 
 
 def _rows(documents: Iterable[Document]) -> Mapping[str, Rows]:

@@ -106,8 +106,15 @@ def measurements(data: JsonObject, sent_us: int) -> Iterator[Measurement]:
     if us is None:
         return
     yield from _position(us, data)
-    for name, value in _leaves(data):
-        yield from _converted(us, name, value, _SIGNALS)
+    # There are thousands of these documents a day, and most of what they hold is no signal.
+    for name, value in data.items():
+        if name in _SIGNALS:
+            if isinstance(value, bool | int | float):
+                for signal, convert in _SIGNALS[name]:
+                    yield Measurement(us, signal, convert(value))
+        elif name in ("tires", "charger") and isinstance(value, dict):
+            for inner, leaf in value.items():
+                yield from _converted(us, f"{name}.{inner}", leaf, _SIGNALS)
 
 
 def _of_v2(signals: Json) -> Iterator[Measurement]:
@@ -137,11 +144,3 @@ def _position(us: int, data: JsonObject) -> Iterator[Measurement]:
     if isinstance(latitude, int | float) and isinstance(longitude, int | float):
         dilution = float(hdop) if isinstance(hdop, int | float) else 0.0
         yield Measurement(us, POSITION, {"latitude": latitude, "longitude": longitude, "hdop": dilution})
-
-
-def _leaves(data: JsonObject) -> Iterator[tuple[str, Json]]:
-    for name, value in data.items():
-        if isinstance(value, dict) and name in ("tires", "charger"):
-            yield from ((f"{name}.{inner}", leaf) for inner, leaf in value.items())
-        else:
-            yield name, value
