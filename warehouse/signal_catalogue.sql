@@ -18,7 +18,7 @@ WITH entries AS (
     SELECT
         unnest(
             from_json(
-                ${catalogue},
+                entered,
                 '[{
                     "legacy_name": "VARCHAR", "vss_name": "VARCHAR", "telemetry_name": "VARCHAR", "unit": "VARCHAR",
                     "value_type": "VARCHAR", "conversion": "VARCHAR", "description": "VARCHAR"
@@ -26,6 +26,8 @@ WITH entries AS (
             ),
             recursive := true
         )
+    -- A column, not a constant: DuckDB would work out the constant's rows when it plans a query, and carry them along.
+    FROM (VALUES (${catalogue})) AS catalogue (entered)
 ),
 legacy AS (
     SELECT

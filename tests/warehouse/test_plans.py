@@ -58,6 +58,11 @@ def test_a_view_of_several_names_reads_no_row_of_another(simulated, view, names)
     assert read <= held
 
 
+def test_the_catalogue_is_no_constant_that_every_plan_carries(simulated):
+    ((_, plan),) = simulated.query("EXPLAIN (FORMAT json) FROM signal_catalogue")
+    assert len(plan) < 50_000
+
+
 def test_latest_opens_twice_only_the_days_of_newest_values(simulated):
     ((held,),) = simulated.query("SELECT count(*) FROM signals")
     again, every = rows_read(simulated, "FROM latest")
