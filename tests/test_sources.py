@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from dimo_etl.batch import fetch_days, write_signals
-from dimo_etl.config import Settings
+from dimo_etl.config import Settings, source_named
+from dimo_etl.errors import ConfigError
+from dimo_etl.history.sources import SOURCES
 from dimo_etl.model import day_window
 from dimo_etl.sandbox.server import SandboxServer
 from dimo_etl.warehouse import Warehouse
@@ -143,8 +145,8 @@ def test_a_day_that_telemetry_and_history_both_gave_is_not_driven_twice(sandbox,
 
 
 def test_what_is_noticed_of_a_drive_is_one_event_whichever_source_tells_of_it(sandbox, tmp_path):
-    told = "SELECT timestamp, name, source, duration_s, metadata FROM events ORDER BY ALL"
-    sandbox_with_events = dict(sandbox.environ, DIMO_EVENT_TYPES="dimo.status,dimo.events")
+    told = "SELECT timestamp, name, source, duration_s, metadata FROM events WHERE name LIKE 'behavior.%' ORDER BY ALL"
+    sandbox_with_events = dict(sandbox.environ, DIMO_EVENT_TYPES="dimo.status,dimo.events,dimo.fingerprint")
     seen = {}
     for name, sources in {"telemetry": ["telemetry"], "fetch": ["fetch"], "both": ["telemetry", "fetch"]}.items():
         root = tmp_path / name
@@ -157,3 +159,18 @@ def test_what_is_noticed_of_a_drive_is_one_event_whichever_source_tells_of_it(sa
         seen[name] = answer(root, told)
     assert len(seen["telemetry"]) > 3
     assert seen["telemetry"] == seen["fetch"] == seen["both"]
+    # Only the Fetch API tells of these.
+    taken = answer(tmp_path / "both", "SELECT date, metadata FROM events WHERE name = 'dimo.fingerprint' ORDER BY ALL")
+    assert taken == [(day, f'{{"vin":"{sandbox.fleet.vehicle(6120).vin}"}}') for day in DAYS]
+
+
+def test_a_source_is_one_module_and_a_line_that_names_it(sandbox, tmp_path, monkeypatch):
+    monkeypatch.setitem(SOURCES, "another", "tests.history.another_source")
+    root = bring(sandbox, tmp_path, ("telemetry", DAYS[:1]), ("another", DAYS), vehicles="5023")
+    assert answer(root, "SELECT date, asked, complete FROM coverage ORDER BY date") == [
+        (day, "another", True) for day in DAYS
+    ]
+    assert answer(root, "SELECT DISTINCT map_keys(by_origin) FROM coverage WHERE map_contains(by_origin, 'telemetry')")
+    assert answer(root, "SELECT count(*) FROM odometer WHERE event_id LIKE 'another-%'") == [(len(DAYS),)]
+    with pytest.raises(ConfigError, match="give one of device-data, fetch, telemetry, another"):
+        source_named("none", "--source")

@@ -13,6 +13,7 @@ from dimo_etl.cli.days import days_told, parse_days
 from dimo_etl.cli.progress import Advance, progress
 from dimo_etl.cli.settings import settings
 from dimo_etl.config import source_named
+from dimo_etl.history.sources import SOURCES
 from dimo_etl.model import parse_vehicle_id
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def sync(
     first: Annotated[str, typer.Option("--from", help="The first UTC day, such as 2026-01-05.")],
     last: Annotated[str, typer.Option("--to", help="The last UTC day, included.")],
     vehicle: Annotated[list[str] | None, typer.Option(help="Only this vehicle; may be given again.")] = None,
-    source: Annotated[str | None, typer.Option(help="Where history comes from, instead of DIMO_SOURCE.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help=f"Where history comes from ({', '.join(SOURCES)}), instead of DIMO_SOURCE.")
+    ] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask again for days that are already complete.")] = False,
 ) -> None:
     """Bring days of history into the warehouse; vehicle-days already complete are skipped.

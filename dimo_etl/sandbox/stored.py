@@ -1,6 +1,7 @@
 """What the Fetch API stores of the fleet: each document as a CloudEvent, by the time at which DIMO received it.
 
-An event of type `dimo.events` tells what the dongle noticed of a drive, a `dimo.fingerprint` whose VIN it read.
+An event of type `dimo.events` tells what the dongle noticed of a drive. The first document of a day is a
+`dimo.fingerprint`, too, with the VIN that was read: one message can become an event of each type.
 """
 
 from __future__ import annotations
@@ -87,6 +88,8 @@ class Stored:
             for document in self._fleet.documents(token_id, each)
             if start_ms <= document.received_ms < start_ms + DAY_MS
         ]
+        first = self._fleet.documents(token_id, day)[:1]
+        events += [_fingerprint(vehicle, document) for document in first if document.received_ms < start_ms + DAY_MS]
         happened = happenings(self._fleet, token_id, start_ms * 1000, (start_ms + DAY_MS) * 1000)
         events += [_happening(vehicle, one) for one in happened]
         return sorted(events, key=lambda event: event.received_ms)
@@ -97,6 +100,11 @@ def _status(vehicle: SimVehicle, document: Document) -> CloudEvent:
     version = event.get("dataversion", "v2.0" if vehicle.kind == "v2" else "default/v1.0")
     data = orjson.dumps(event["data"])
     return _event(vehicle, document.received_ms, document.doc_id, "dimo.status", version, data)
+
+
+def _fingerprint(vehicle: SimVehicle, document: Document) -> CloudEvent:
+    data = orjson.dumps({"vin": vehicle.vin})
+    return _event(vehicle, document.received_ms, document.doc_id, "dimo.fingerprint", "default/v1.0", data)
 
 
 def _happening(vehicle: SimVehicle, one: Happening) -> CloudEvent:
