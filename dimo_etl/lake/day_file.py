@@ -6,6 +6,7 @@ they came in and whether they were flattened now or taken from the file in place
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 
 from dimo_etl.flatten.table import ROWS
 from dimo_etl.lake.store import StagedFile, Store
+from dimo_etl.lake.tables import ARROW, WRITER_KEY
 from dimo_etl.schema import SIGNALS
 
 _SPILL_BYTES = 32 << 20
@@ -27,6 +29,23 @@ _ROW_GROUP = 122_880
 # name, and are found again only within it. Ids and times of a row group take less; only texts can need several.
 _PAGE_BYTES = 16 << 20
 _LEVELS = {"value_number": 6, "value_string": 6, "event_id": 6}
+_OPTIONS: Mapping[str, object] = {
+    "compression": "zstd",
+    # Measured: the others are hardly smaller at 6, and take longer to write.
+    "compression_level": {column: _LEVELS.get(column, 3) for column in SIGNALS.names},
+    # Measured: times, numbers, texts and ids plain are smaller than deltas, split streams and dictionaries, and
+    # are written faster: what a name repeats of the name before it is what the compression finds.
+    "use_dictionary": ["vehicle_id", "name", "value_json", "source"],
+    "data_page_size": _PAGE_BYTES,
+    "max_rows_per_page": _ROW_GROUP,
+    "dictionary_pagesize_limit": _PAGE_BYTES,
+    # Ids are random: the bounds of a row group's tell nothing.
+    "write_statistics": [column for column in SIGNALS.names if column != "event_id"],
+    "write_page_checksum": True,
+}
+_LAYOUT = hashlib.blake2b(f"{SIGNALS} {_ROW_GROUP} {_OPTIONS}".encode(), digest_size=8).hexdigest()
+# Twice, so that a bit that flips in one is not taken for another layout.
+_WRITER = f"{pa.__version__} {_LAYOUT} {_LAYOUT}".encode()
 
 Named = tuple[str, pa.Table]
 """A name and its rows, in order."""
@@ -37,28 +56,51 @@ def write_rows(path: Path, rows: Iterable[Named], metadata: Mapping[bytes, bytes
     count = 0
     with (
         StagedFile(path) as file,
-        pq.ParquetWriter(
-            file,
-            SIGNALS,
-            compression="zstd",
-            # Measured: the others are hardly smaller at 6, and take longer to write.
-            compression_level={column: _LEVELS.get(column, 3) for column in SIGNALS.names},
-            # Measured: times, numbers, texts and ids plain are smaller than deltas, split streams and dictionaries, and
-            # are written faster: what a name repeats of the name before it is what the compression finds.
-            use_dictionary=["vehicle_id", "name", "value_json", "source"],
-            data_page_size=_PAGE_BYTES,
-            max_rows_per_page=_ROW_GROUP,
-            dictionary_pagesize_limit=_PAGE_BYTES,
-            # Ids are random: the bounds of a row group's tell nothing.
-            write_statistics=[column for column in SIGNALS.names if column != "event_id"],
-            write_page_checksum=True,
-        ) as writer,
+        pq.ParquetWriter(file, SIGNALS, **_OPTIONS) as writer,
     ):
         for group in _row_groups(rows):
             writer.write_table(group, row_group_size=_ROW_GROUP)
             count += group.num_rows
-        writer.add_key_value_metadata(metadata)
+        writer.add_key_value_metadata({**metadata, WRITER_KEY: _WRITER})
     return count
+
+
+def holds_the_same(held: pq.ParquetFile, made: pq.ParquetFile) -> bool:
+    """Whether a file of another version of Arrow or of this module holds the rows and records of one made now.
+
+    Of the same versions the same rows give the same bytes, so where the bytes differ the answer is no.
+    """
+    if not _is_of_another_writer(held.metadata) or _said(held.metadata) != _said(made.metadata):
+        return False
+    if not held.schema_arrow.equals(made.schema_arrow):
+        return False
+    return all(one.equals(other) for one, other in zip(_plain_pieces(held), _plain_pieces(made), strict=True))
+
+
+def _is_of_another_writer(footer: pq.FileMetaData) -> bool:
+    writer = footer.metadata.get(WRITER_KEY)
+    if writer is None:
+        return True
+    version, layout, again = (*writer.decode("latin-1").split(" "), "", "", "")[:3]
+    # Arrow says its version in a place of its own, too.
+    other_arrow: bool = version != pa.__version__ and footer.created_by == ARROW + version
+    return other_arrow or layout == again != _LAYOUT
+
+
+def _said(footer: pq.FileMetaData) -> tuple[int, dict[bytes, bytes]]:
+    """How many rows a file has, and what its footer says beside the schema and who wrote it."""
+    return footer.num_rows, {
+        key: value for key, value in footer.metadata.items() if key not in (WRITER_KEY, b"ARROW:schema")
+    }
+
+
+def _plain_pieces(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """The rows piece by piece, texts as texts; where a piece ends hangs on the rows alone."""
+    for batch in file.iter_batches(batch_size=_ROW_GROUP):
+        columns = [
+            column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in batch.columns
+        ]
+        yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def read_rows(source: pa.NativeFile, vehicles: Collection[str]) -> Iterator[Named]:

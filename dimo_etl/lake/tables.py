@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 from dimo_etl.errors import WarehouseError
 from dimo_etl.lake.store import Store
 
-_ARROW = "parquet-cpp-arrow version "
+ARROW = "parquet-cpp-arrow version "
 # Arrow's version and a digest of the schema once more, so that a bit that flips in one of the two is not taken for
 # another version or for another schema.
-_WRITER_KEY = b"dimo_etl.writer"
+WRITER_KEY = b"dimo_etl.writer"
 # What a damaged file makes its readers raise: where a bit of a footer flipped, names, sizes and types are anything.
 UNREADABLE = (
     OSError,
@@ -39,7 +39,7 @@ def encoded(table: pa.Table) -> pa.Buffer:
     sink = pa.BufferOutputStream()
     schema = table.schema.remove_metadata()
     writer = f"{pa.__version__} {hashlib.blake2b(schema.serialize(), digest_size=16).hexdigest()}"
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _WRITER_KEY: writer})
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), WRITER_KEY: writer})
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     return sink.getvalue()
 
@@ -65,12 +65,25 @@ def read_table(store: Store, name: str) -> pa.Table:
 
 def is_as_written(store: Store, name: str, table: pa.Table) -> bool:
     """Whether a file is, byte for byte, what writing its rows gives; another version of Arrow writes other bytes."""
-    version = (table.schema.metadata or {}).get(_WRITER_KEY, b"").decode().partition(" ")[0]
+    if is_of_another_arrow(store, name, table):
+        return True
     with store.open(name) as source:
-        if version != pa.__version__:
-            return bool(version) and pq.read_metadata(source).created_by == _ARROW + version
-        source.seek(0)
         return bool(source.read_buffer().equals(encoded(table)))
+
+
+def is_of_another_arrow(store: Store, name: str, table: pa.Table) -> bool:
+    """Whether another version of Arrow than this one wrote a file; its two places that say so have to agree.
+
+    Args:
+        store: the warehouse's files.
+        name: the file.
+        table: what it holds.
+    """
+    version = (table.schema.metadata or {}).get(WRITER_KEY, b"").decode("latin-1").partition(" ")[0]
+    if version in ("", pa.__version__):
+        return False
+    with store.open(name) as source:
+        return bool(pq.read_metadata(source).created_by == ARROW + version)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from dimo_etl.lake.distances import Said, add_said
 from dimo_etl.lake.signals import rewrite_day, write_day, write_quarantine
 from dimo_etl.lake.snapshots import Sighting, add_sightings
 from dimo_etl.lake.store import Store
+from dimo_etl.lake.tables import WRITER_KEY
 from dimo_etl.lake.vehicles import add_vehicles
 from dimo_etl.lake.verify import verify
 from dimo_etl.model import Event, Vehicle
@@ -76,6 +77,40 @@ def test_a_bit_that_flips_anywhere_is_found_and_its_file_is_named(store, figures
                 assert name in found, f"byte {place} of {name}"
         path.write_bytes(whole)
     assert wrong(store) == {}
+
+
+def older(content: bytes) -> bytes:
+    """A file as an earlier version of Arrow would have written it, which says so in two places."""
+    major = pa.__version__.partition(".")[0]
+    assert content.count(pa.__version__.encode()) >= 1
+    return content.replace(pa.__version__.encode(), pa.__version__.replace(major, str(int(major) - 1), 1).encode())
+
+
+def test_files_that_another_version_of_arrow_wrote_are_sound_where_they_hold_the_same(store):
+    for name in files(store):
+        path = Path(store.root, name)
+        path.write_bytes(older(path.read_bytes()))
+    assert wrong(store) == {}
+    fetched(store, [event(n, text="other") for n in range(30)])
+    assert wrong(store) == {layout.signals_file(DAY): "it is not what its raw units give"}
+
+
+def test_a_day_in_another_layout_is_sound_where_it_holds_the_same(store):
+    path = Path(store.root, layout.signals_file(DAY))
+    with pq.ParquetFile(path) as file:
+        table, said = file.read(), file.metadata.metadata
+
+    def write(rows: pa.Table, writer: dict[bytes, bytes]) -> None:
+        kept = {key: value for key, value in said.items() if key not in (b"ARROW:schema", WRITER_KEY)}
+        pq.write_table(rows.replace_schema_metadata(kept | writer), path, compression="none", write_page_checksum=True)
+
+    for writer in ({}, {WRITER_KEY: f"{pa.__version__} 0123 0123".encode()}):
+        write(table, writer)
+        assert wrong(store) == {}
+        write(pa.concat_tables([table.slice(1), table.slice(0, 1)]), writer)
+        assert wrong(store) == {layout.signals_file(DAY): "it is not what its raw units give"}
+    write(table, {WRITER_KEY: f"{pa.__version__} 0123 0124".encode()})
+    assert wrong(store) == {layout.signals_file(DAY): "it is not what its raw units give"}
 
 
 def test_a_file_that_ends_too_early_is_found_at_any_length(store):
