@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.measure import Ratio
 
-NAMES = ("startup", "flatten", "storage", "memory", "requests", "lake", "end_to_end", "reruns", "views")
+NAMES = ("startup", "flatten", "storage", "memory", "requests", "lake", "end_to_end", "reruns", "views", "dagster")
 
 
 def main() -> None:

@@ -72,25 +72,31 @@ class Synced:
     write_s: float
 
 
-def sync(service: Service, root: Path, vehicles: Iterable[int], days: Sequence[date]) -> Synced:
-    """Bring days of some vehicles, counted from 0, as the command does."""
-    settings = Settings.from_environment(
+def settings(service: Service, root: Path, vehicles: Iterable[int]) -> Settings:
+    """The settings to bring some vehicles, counted from 0, from the service."""
+    return Settings.from_environment(
         {
             "DIMO_ENVIRONMENT": "sandbox",
             "DIMO_DEVICE_DATA_URL": service.base,
             "DIMO_TOKEN_EXCHANGE_URL": service.base,
+            "DIMO_IDENTITY_URL": service.base,
             "DIMO_ACCESS_TOKEN": "ready-made",
             "DIMO_VEHICLES": ",".join(str(1_000 + number) for number in vehicles),
             "DIMO_WAREHOUSE": str(root),
         }
     )
+
+
+def sync(service: Service, root: Path, vehicles: Iterable[int], days: Sequence[date]) -> Synced:
+    """Bring days of some vehicles, counted from 0, as the command does."""
+    chosen = settings(service, root, vehicles)
     started = time.perf_counter()
-    fetched = fetch_days(settings, days)
+    fetched = fetch_days(chosen, days)
     brought = time.perf_counter()
     proved = (Outcome.COMPLETE, Outcome.ALREADY_COMPLETE)
     if not all(done.outcome in proved for day in fetched.days for done in day.vehicle_days):
         raise SystemExit("Not every day is complete.")
-    written = [write_signals(settings, day) for day in days]
+    written = [write_signals(chosen, day) for day in days]
     files = sum(one is not None and one.rewritten for one in written)
     return Synced(fetched.requests, files, brought - started, time.perf_counter() - brought)
 
@@ -117,8 +123,11 @@ class _Prepared(BaseHTTPRequestHandler):
         self._send(body, [("Content-Encoding", "gzip"), ("Content-Type", "application/json")])
 
     def do_POST(self) -> None:
-        """The exchange of tokens."""
+        """The exchange of tokens; the identity API is not here."""
         self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.endswith("/query"):
+            self.send_error(404)
+            return
         self._send(b'{"token":"of-the-vehicle"}', [("Content-Type", "application/json")])
 
     def log_message(self, *_: object) -> None:

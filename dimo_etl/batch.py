@@ -1,12 +1,16 @@
 """One batch of days, from the service to the day files: what a scheduled run, a backfill and `sync` all do.
 
-Each day goes all the way before the batch ends, also when another day fails: what could be had is there to query.
+Each day goes all the way as soon as every vehicle is through it, while the next are fetched, also when another day
+fails: what could be had is there to query.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
@@ -15,6 +19,7 @@ from dimo_etl.connection import Connection
 from dimo_etl.errors import AuthError, DimoError, ServiceDownError, ServiceError
 from dimo_etl.history.fetch import Fetcher, Outcome, VehicleDay
 from dimo_etl.lake.signals import DayWritten, write_day
+from dimo_etl.lake.store import Store
 from dimo_etl.lake.stores import open_store
 from dimo_etl.lake.unite import remember
 from dimo_etl.lake.vehicles import KnownVehicle, known_vehicles
@@ -29,12 +34,23 @@ class DayFetched:
 
     Attributes:
         vehicle_days: what was done for each vehicle; those the fetch never came to are missing.
-        error: why the day is not done; None where every vehicle was asked.
+        error: why the day is not brought; None where every vehicle was asked.
+        unflattened: why its file of signals could not be made.
+        written: its file of signals, where it was flattened and anything is held of it.
+        flattening_s: seconds that took.
     """
 
     day: date
     vehicle_days: list[VehicleDay] = field(default_factory=list)
     error: DimoError | None = None
+    unflattened: DimoError | None = None
+    written: DayWritten | None = None
+    flattening_s: float = 0.0
+
+    @property
+    def failure(self) -> DimoError | None:
+        """Why anything of it is left to do."""
+        return self.error or self.unflattened
 
     def count(self, *outcomes: Outcome) -> int:
         """Vehicle-days that came out in one of these ways."""
@@ -43,11 +59,16 @@ class DayFetched:
 
 @dataclass(frozen=True, slots=True)
 class BatchFetched:
-    """The days of a batch in order, and what fetching them took."""
+    """The days of a batch in order, and what fetching them took.
+
+    Attributes:
+        late: days of the batch to which events were added after they were told of.
+    """
 
     days: list[DayFetched]
     requests: int
     retries: int
+    late: frozenset[date]
 
 
 def remember_vehicles(settings: Settings) -> list[KnownVehicle]:
@@ -74,6 +95,7 @@ def fetch_days(
     only: Sequence[str] = (),
     refresh: bool = False,
     progress: Progress = lambda _: None,
+    through: Callable[[DayFetched], None] = lambda _: None,
 ) -> BatchFetched:
     """Bring days into raw units.
 
@@ -83,6 +105,7 @@ def fetch_days(
         only: vehicle ids; empty for every vehicle.
         refresh: ask again for what is complete.
         progress: told of each vehicle-day, from any thread.
+        through: told of each day as soon as every vehicle is through it and none failed, from any thread.
 
     Returns:
         Every day with how far it came. An error that ended the fetch early is in the days it kept from being done.
@@ -92,10 +115,16 @@ def fetch_days(
         DimoError: nothing could be asked for at all.
     """
     fetched = {day: DayFetched(day) for day in days}
+    counting = threading.Lock()
 
     def note(done: VehicleDay) -> None:
-        fetched[done.coverage.date].vehicle_days.append(done)
+        day = fetched[done.coverage.date]
+        with counting:
+            day.vehicle_days.append(done)
+            whole = len(day.vehicle_days) == len(vehicles)
         progress(done)
+        if whole and not day.count(Outcome.FAILED):
+            through(day)
 
     _log.info("History comes from the source %s", settings.source)
     with open_store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
@@ -123,7 +152,72 @@ def fetch_days(
                     f"{len(failed)} of {len(vehicles)} vehicles could not be brought for {day.day}; "
                     f"vehicle {record.vehicle_id}: {record.reason}"
                 )
-        return BatchFetched(list(fetched.values()), connection.transport.requests, connection.transport.retries)
+        sent = connection.transport
+        late = frozenset(fetcher.late_days.intersection(days))
+        return BatchFetched(list(fetched.values()), sent.requests, sent.retries, late)
+
+
+def bring_days(
+    settings: Settings,
+    days: Sequence[date],
+    *,
+    only: Sequence[str] = (),
+    refresh: bool = False,
+    progress: Progress = lambda _: None,
+    done: Callable[[DayFetched], None],
+) -> BatchFetched:
+    """Bring days into raw units, and flatten each beside the fetch of the next ones.
+
+    Args:
+        settings: whose vehicles, from where, into which warehouse.
+        days: UTC days in order.
+        only: vehicle ids; empty for every vehicle.
+        refresh: ask again for what is complete.
+        progress: told of each vehicle-day, from any thread.
+        done: told of each day once it is flattened, from one thread at a time: of those that went well as they end, of
+            the others when the fetch is over. A day to which events came late is told of twice.
+
+    Returns:
+        Every day with how far it came.
+
+    Raises:
+        DimoError: nothing could be asked for at all.
+    """
+    told: dict[date, Future[None]] = {}
+    with open_store(settings.warehouse) as store, ThreadPoolExecutor(1, "dimo-flatten") as beside:
+
+        def finish(day: DayFetched) -> None:
+            flatten_day(store, day)
+            done(day)
+
+        try:
+            batch = fetch_days(
+                settings,
+                days,
+                only=only,
+                refresh=refresh,
+                progress=progress,
+                through=lambda day: told.update({day.day: beside.submit(finish, day)}),
+            )
+        except BaseException:
+            beside.shutdown(cancel_futures=True)
+            raise
+        for one in told.values():
+            one.result()
+        for day in batch.days:
+            if day.day not in told or day.day in batch.late:
+                finish(day)
+    return batch
+
+
+def flatten_day(store: Store, day: DayFetched) -> None:
+    """Bring a day's Parquet file up to date with its raw units; where it cannot be, the day says why."""
+    began = time.monotonic()
+    try:
+        day.written, day.unflattened = write_day(store, day.day), None
+    except DimoError as error:
+        day.unflattened = error
+    day.flattening_s = time.monotonic() - began
 
 
 def write_signals(settings: Settings, day: date) -> DayWritten | None:

@@ -136,7 +136,7 @@ def take_all(services: Services, shown: Browser, folder: Path) -> None:
     first = backfill(services, FIRST, LAST)
     eventually(lambda: statuses(services, first) == ["FAILURE"], "the backfill of which a day fails")
     run_day(services, LAST)
-    shown.show(f"{ui}/assets/signals?view=partitions&partition={BROKEN[1]}", "Failed (1)", f"{LAST}")
+    shown.show(f"{ui}/assets/raw_history?view=partitions&partition={BROKEN[1]}", "Failed (1)", f"{LAST}")
     shown.take(folder / "partitions.png")
     shown.show(f"{ui}/assets/signals?view=partitions&partition={LAST}", "picture", "preview")
     shown.run(

@@ -16,7 +16,7 @@ from dimo_etl.lake.raw import days_held, units_of
 from dimo_etl.lake.store import Store
 from dimo_etl.lake.stores import open_store
 from dimo_etl.warehouse import Warehouse
-from dimo_etl.warehouse.excerpt import excerpt
+from dimo_etl.warehouse.excerpt import Excerpt
 from dimo_etl.warehouse.publish import publish
 from pipelines.assets.distances import DISTANCES_KEY
 from pipelines.assets.history import RAW, SIGNALS_KEY
@@ -112,7 +112,7 @@ def odometers(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dim
         root = dimo.settings.warehouse
         with open_store(root) as store:
             days = _days(context, store)
-        with excerpt(root, days) as session:
+        with Excerpt(root, ["odometer", "distance_daily"]) as excerpt, excerpt.over(days) as session:
             rows = session.execute(_ODD_ODOMETERS).fetchall()
     return dg.AssetCheckResult(
         passed=not rows,

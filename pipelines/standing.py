@@ -54,7 +54,7 @@ def none_left_failed(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckRes
     )
 
 
-@dg.asset_check(asset=SIGNALS_KEY)
+@dg.asset_check(asset=RAW)
 def newest_day_is_there(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dimo]) -> dg.AssetCheckResult:
     """The last day that is over is held; a warning only, as long as the daily schedule is off."""
     with explained(dimo), open_store(dimo.settings.warehouse) as store:

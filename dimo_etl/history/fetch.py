@@ -44,10 +44,17 @@ class VehicleDay:
 
     `INCOMPLETE`: the service was asked and does not give all it says it has. `REFUSED`: it does not share the
     vehicle's history. `FAILED`: it did not answer, and may another time.
+
+    Attributes:
+        retries: how many of the day's requests repeated an earlier one.
+        seconds: from the vehicle's day before, or its first request, to this day's commit. As with requests, days that
+            came together count with the first of them.
     """
 
     coverage: Coverage
     outcome: Outcome
+    retries: int = 0
+    seconds: float = 0.0
 
 
 class Fetcher:
@@ -126,26 +133,30 @@ class Fetcher:
     ) -> list[VehicleDay]:
         done: list[VehicleDay] = []
 
-        def note(coverage: Coverage, outcome: Outcome) -> None:
-            done.append(VehicleDay(coverage, outcome))
-            progress(done[-1])
+        def note(vehicle_day: VehicleDay) -> None:
+            done.append(vehicle_day)
+            progress(vehicle_day)
 
         open_days: list[date] = []
         asked_before = False
         for day in days:
             unit = find_unit(self._store, vehicle.vehicle_id, day)
             if unit is not None and not refresh and self._is_proved(unit.coverage):
-                note(unit.coverage, Outcome.ALREADY_COMPLETE)
+                note(VehicleDay(unit.coverage, Outcome.ALREADY_COMPLETE))
             else:
                 open_days.append(day)
                 asked_before = asked_before or unit is not None
         for run in consecutive(open_days):
             visit = Visit(vehicle, requests, ahead=ahead, refresh=refresh or asked_before, breaker=breaker)
             left = list(run)
+            began = self._now()
             try:
                 for coverage in self._committed(visit, run, self._source.pieces(visit, run)):
                     left.remove(coverage.date)
-                    note(coverage, _outcome(coverage))
+                    now = self._now()
+                    seconds = max(0.0, (now - began).total_seconds())
+                    note(VehicleDay(coverage, _outcome(coverage), visit.retries_of(coverage.date), seconds))
+                    began = now
             except (VehicleRefusedError, RequestRefusedError) as error:
                 # Not a warning: the records below say so, and whoever asked tells of them.
                 _log.info("vehicle %s is refused: %s", vehicle.vehicle_id, error)
@@ -153,7 +164,7 @@ class Fetcher:
                     visit.privileges = ()
                 for day in left:
                     nothing = _Day(self._store, day, self._source.name)
-                    note(self._commit(visit, day, nothing, str(error)), Outcome.REFUSED)
+                    note(VehicleDay(self._commit(visit, day, nothing, str(error)), Outcome.REFUSED))
             self._keep(visit)
             if visit.user_device_id is not None:
                 self.user_device_ids[vehicle.vehicle_id] = visit.user_device_id

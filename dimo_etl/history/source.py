@@ -135,6 +135,7 @@ class Visit:
         self._breaker = breaker
         self._lock = threading.Lock()
         self._requests: dict[date, int] = {}
+        self._retries: dict[date, int] = {}
 
     def ask(self, day: date, call: Callable[[], A]) -> A:
         """One answer of the service.
@@ -182,6 +183,13 @@ class Visit:
         with self._lock:
             return self._requests.get(day, 0)
 
+    def retries_of(self, day: date) -> int:
+        """How many of these repeated an earlier one."""
+        with self._lock:
+            return self._retries.get(day, 0)
+
     def _count(self, day: date, requests: int) -> None:
+        """Count the requests of one question; all but the first repeat it."""
         with self._lock:
             self._requests[day] = self._requests.get(day, 0) + requests
+            self._retries[day] = self._retries.get(day, 0) + max(0, requests - 1)

@@ -11,7 +11,7 @@ import glob
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -157,15 +157,16 @@ def views() -> list[View]:
     return [view for view in described if view.columns]
 
 
-def statements(root: Path | BucketStore) -> list[str]:
-    """The statements that define every view over the lake at `root`, comments for the catalog included.
+def statements(root: Path | BucketStore, names: Sequence[str] = ORDER) -> list[str]:
+    """The statements that define views over the lake at `root`, comments for the catalog included.
 
     Args:
         root: the warehouse's folder, absolute; any name is safe, quotes and glob characters too. Or its bucket.
+        names: views and macros, each after those it uses.
     """
     bindings = _bindings(root)
     made = []
-    for name in ORDER:
+    for name in names:
         text = _text(name)
         made.append(_PLACE.sub(lambda place: bindings[place[1]], text))
         if "\nCREATE VIEW " in text:

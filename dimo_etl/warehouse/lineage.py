@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, cast
@@ -46,6 +46,18 @@ def reads(name: str) -> tuple[str, ...]:
     """The views that a view or macro reads itself, in the order they build on each other; macros are seen through."""
     found = {seen for one in _uses(name) for seen in ([one] if _is_view(one) else reads(one))}
     return tuple(sorted(found, key=ORDER.index))
+
+
+def with_all_they_use(names: Iterable[str]) -> list[str]:
+    """Views and macros with all that they build on, in the order to define them in."""
+    found: set[str] = set()
+    left = list(names)
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += [other for other in ORDER if other in _uses(name)]
+    return sorted(found, key=ORDER.index)
 
 
 @cache

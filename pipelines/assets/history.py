@@ -1,13 +1,14 @@
 """The daily assets `raw_history` and `signals`: a day of every vehicle as received, and flattened.
 
 They are one step, so that each day goes from the service to its Parquet file before the next failure can stop it:
-in a batch of 14 days of which one fails, 13 are there to query, and only the one is left to do.
+in a batch of 14 days of which one fails, 13 are there to query, and only the one is left to do. A day is recorded as
+it ends, so that also a killed run leaves what it did green.
 """
 
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import partial
 
 import dagster as dg
 from dagster._core.definitions.data_version import (
@@ -17,18 +18,22 @@ from dagster._core.definitions.data_version import (
     get_input_data_version_tag,
     get_input_event_pointer_tag,
 )
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from pydantic import Field
 
-from dimo_etl.batch import DayFetched, fetch_days, write_signals
+from dimo_etl.batch import DayFetched, bring_days, fetch_days, flatten_day
 from dimo_etl.errors import DimoError
 from dimo_etl.history.fetch import VehicleDay
+from dimo_etl.lake import layout
 from dimo_etl.lake.signals import FLATTEN_VERSION
+from dimo_etl.lake.store import Store
 from dimo_etl.lake.stores import open_store
 from dimo_etl.schema import SIGNALS
+from dimo_etl.warehouse.excerpt import Excerpt
 from pipelines.assets.vehicles import vehicles
 from pipelines.columns import table_schema
 from pipelines.failures import explained
-from pipelines.metadata import Metadata, raw_metadata, seen_metadata, signals_metadata
+from pipelines.metadata import SEEN_VIEWS, Metadata, raw_metadata, seen_metadata, signals_metadata
 from pipelines.ownership import OWNERS
 from pipelines.partitions import batches, daily, due_each_morning
 from pipelines.resources import Dimo
@@ -68,7 +73,8 @@ def history_assets(start: date) -> dg.AssetsDefinition:
             dg.AssetSpec(
                 SIGNALS_KEY,
                 deps=[RAW],
-                description="The day's events flattened: one row for each leaf value, all vehicles in one file.",
+                description="The day's events flattened: one row for each leaf value, all vehicles in one file. Green "
+                "where it is what `raw_history` gives; how much of the day that is, `raw_history` says.",
                 kinds={"python", "parquet"},
                 owners=OWNERS,
                 freshness_policy=due_each_morning(),
@@ -79,82 +85,100 @@ def history_assets(start: date) -> dg.AssetsDefinition:
     )
     def history(
         context: dg.AssetExecutionContext, config: HistoryConfig, dimo: dg.ResourceParam[Dimo]
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        step = _Step(context, dimo)
+    ) -> Iterator[dg.Output[None]]:
         days = [date.fromisoformat(key) for key in context.partition_keys]
-        with explained(dimo):
-            fetched = step.fetch(days, config) if RAW in context.selected_asset_keys else [DayFetched(d) for d in days]
-            if SIGNALS_KEY in context.selected_asset_keys:
-                step.write(fetched)
-        failed = [day for day in fetched if day.error is not None]
-        if failed:
-            step.materialize([day for day in fetched if day.error is None])
-            with explained(dimo):
-                raise _summary(failed, len(fetched))
-        for key in (RAW, SIGNALS_KEY):
-            if key in context.selected_asset_keys:
-                yield dg.MaterializeResult(asset_key=key)
+        with explained(dimo), open_store(dimo.settings.warehouse) as store, Excerpt(store.root, SEEN_VIEWS) as excerpt:
+            failed = _Step(context, dimo, store, excerpt).run(days, config)
+            if failed:
+                raise _summary(failed, len(days))
+        for key in (one for one in (RAW, SIGNALS_KEY) if one in context.selected_asset_keys):
+            # Each day was recorded as it ended; this mark keeps Dagster from recording them all once more.
+            told = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
+            yield dg.Output(None, key.to_python_identifier(), metadata=told)
 
     return history
 
 
 class _Step:
-    """One execution: does the days, and says of each what was done."""
+    """One execution: does the days, and records each as it ends, so that whatever comes later leaves it green."""
 
-    def __init__(self, context: dg.AssetExecutionContext, dimo: Dimo) -> None:
+    def __init__(self, context: dg.AssetExecutionContext, dimo: Dimo, store: Store, excerpt: Excerpt) -> None:
         self._context = context
         self._dimo = dimo
-        self._metadata: dict[tuple[dg.AssetKey, str], Metadata] = {}
+        self._store = store
+        self._excerpt = excerpt
+        self._report = store.exists(layout.REPORT)
+        self._chosen = context.selected_asset_keys
         self._vehicle_days = 0
         self._lock = threading.Lock()
+        self._told: set[date] = set()
 
-    def fetch(self, days: list[date], config: HistoryConfig) -> list[DayFetched]:
-        began = time.monotonic()
-        batch = fetch_days(self._dimo.settings, days, only=config.vehicles, refresh=config.refresh, progress=self._note)
-        seconds = time.monotonic() - began
-        self._context.log.info("%d requests, of which %d were retries", batch.requests, batch.retries)
-        with open_store(self._dimo.settings.warehouse) as store:
-            for day in batch.days:
-                self._describe(RAW, day.day, raw_metadata(store, day, batch, seconds))
-                self._dimo.done(day)
-        return batch.days
-
-    def write(self, days: list[DayFetched]) -> None:
-        """Flatten the days; one that cannot be, as its raw unit is damaged, stops no other."""
-        root = self._dimo.settings.warehouse
-        described: dict[date, Metadata] = {}
-        for day in days:
-            began = time.monotonic()
-            try:
-                written = write_signals(self._dimo.settings, day.day)
-            except DimoError as error:
-                day.error = day.error or error
-                continue
-            described[day.day] = signals_metadata(root, day.day, written, time.monotonic() - began)
-            self._context.log.info("%s: %d rows", day.day, written.rows if written else 0)
-        seen: dict[date, Metadata] = {}
+    def run(self, days: list[date], config: HistoryConfig) -> list[DayFetched]:
+        """Do the days; those that failed are returned."""
+        settings = self._dimo.settings
+        before = self._done_before()
+        days = [day for day in days if day not in before]
+        if RAW not in self._chosen:
+            return self._flatten(list(map(DayFetched, days)))
+        bring = partial(bring_days, done=self._tell)
+        if SIGNALS_KEY not in self._chosen:
+            bring = partial(fetch_days, through=self._tell)
         try:
-            seen = seen_metadata(root, list(described))
+            batch = bring(settings, days, only=config.vehicles, refresh=config.refresh, progress=self._note)
         except DimoError as error:
-            # The days are written; whether they are sound is for the checks to say, and to stop what comes after.
-            self._context.log.warning("The days cannot be shown: %s", error)
-        for held, metadata in described.items():
-            self._describe(SIGNALS_KEY, held, metadata | seen.get(held, {}))
+            # Where nothing could be asked for, what is held is still what `signals` are made from.
+            if SIGNALS_KEY in self._chosen:
+                self._flatten([DayFetched(day, error=error) for day in days if day not in self._told])
+            raise
+        self._context.log.info("%d requests, of which %d were retries", batch.requests, batch.retries)
+        for day in batch.days:
+            self._dimo.done(day)
+        return [day for day in batch.days if day.failure is not None]
 
-    def materialize(self, days: list[DayFetched]) -> None:
-        """Record the days that are done in a batch that fails, so that only the others are done again."""
+    def _flatten(self, days: Sequence[DayFetched]) -> list[DayFetched]:
         for day in days:
-            for key in (RAW, SIGNALS_KEY):
-                if key in self._context.selected_asset_keys:
-                    partition = day.day.isoformat()
-                    self._context.log_event(
-                        dg.AssetMaterialization(
-                            key,
-                            partition=partition,
-                            metadata=self._metadata.get((key, partition), {}),
-                            tags=self._provenance(key, partition),
-                        )
-                    )
+            flatten_day(self._store, day)
+            self._tell(day)
+        return [day for day in days if day.failure is not None]
+
+    def _tell(self, day: DayFetched) -> None:
+        """Record what became of a day.
+
+        Events that could not be brought make `raw_history` red and it alone: `signals` are green where they are what
+        the raw events give, however many of these there are.
+        """
+        with self._lock:
+            self._told.add(day.day)
+        if RAW in self._chosen and day.error is None:
+            self._record(RAW, day.day, raw_metadata(self._store, day))
+        if SIGNALS_KEY in self._chosen and day.unflattened is None:
+            metadata = signals_metadata(self._store, day, report=self._report)
+            try:
+                metadata |= seen_metadata(self._excerpt, day.day)
+            except DimoError as error:
+                # The day is written; whether it is sound is for the checks to say.
+                self._context.log.warning("The day %s cannot be shown: %s", day.day, error)
+            self._record(SIGNALS_KEY, day.day, metadata)
+
+    def _record(self, key: dg.AssetKey, day: date, metadata: Metadata) -> None:
+        partition = day.isoformat()
+        self._context.log_event(
+            dg.AssetMaterialization(key, partition=partition, metadata=metadata, tags=self._provenance(key, partition))
+        )
+
+    def _done_before(self) -> set[date]:
+        """Days that an earlier try of this step did."""
+        if self._context.retry_number == 0:
+            return set()
+        records = self._context.instance.fetch_materializations(
+            dg.AssetRecordsFilter(
+                RAW if RAW in self._chosen else SIGNALS_KEY, asset_partitions=list(self._context.partition_keys)
+            ),
+            limit=10 * len(self._context.partition_keys),
+        ).records
+        return {
+            date.fromisoformat(one.partition_key or "") for one in records if one.run_id == self._context.run.run_id
+        }
 
     def _provenance(self, key: dg.AssetKey, partition: str) -> dict[str, str]:
         """What Dagster itself notes of a materialization, so that it can tell later when one is out of date."""
@@ -180,14 +204,9 @@ class _Step:
                 )
         self._dimo.progress(done)
 
-    def _describe(self, key: dg.AssetKey, day: date, metadata: Metadata) -> None:
-        self._metadata[key, day.isoformat()] = metadata
-        self._context.add_asset_metadata(metadata, asset_key=key, partition_key=day.isoformat())
-
 
 def _summary(failed: list[DayFetched], days: int) -> DimoError:
-    first = failed[0]
-    if len(failed) == 1 and first.error is not None:
-        return first.error
-    kind = type(first.error) if first.error is not None else DimoError
-    return kind(f"{len(failed)} of {days} days could not be brought, the first of them {first.day}: {first.error}")
+    first = failed[0].failure or DimoError("")
+    if len(failed) == 1:
+        return first
+    return type(first)(f"{len(failed)} of {days} days failed, the first of them {failed[0].day}: {first}")

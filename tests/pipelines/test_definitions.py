@@ -107,7 +107,7 @@ def test_the_checks_there_are_and_which_of_them_block(defs: dg.Definitions) -> N
         "signals.columns": True,
         "signals.in_their_day": True,
         "signals.odometers": False,
-        "signals.newest_day_is_there": False,
+        "raw_history.newest_day_is_there": False,
         "dimo_distances.agrees": False,
     }
 

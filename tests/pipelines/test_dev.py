@@ -120,8 +120,10 @@ def test_a_backfill_of_which_a_day_fails_is_healed_from_the_ui(
 
         failed = eventually(ended, "the backfill's run")
         around = {"MATERIALIZED": [("2025-06-08", "2025-06-09"), ("2025-06-11", "2025-06-12")]}
-        for name in DAILY:
-            assert days_by_status(services, name) == around | {"FAILED": [("2025-06-10", "2025-06-10")]}, services.said
+        failed_day = {"FAILED": [("2025-06-10", "2025-06-10")]}
+        assert days_by_status(services, "raw_history") == around | failed_day, services.said
+        whole = {"MATERIALIZED": [("2025-06-08", "2025-06-12")]}
+        assert days_by_status(services, "signals") == whole, "what did not come turns one asset red"
         eventually(lambda: texts, "the message that the run failed")
         assert texts[0].startswith("dimo_etl: the run of chosen assets over 2025-06-08 to 2025-06-12 failed\nhistory: ")
         assert f"vehicle {LEXUS}" in texts[0]
@@ -137,7 +139,7 @@ def test_a_backfill_of_which_a_day_fails_is_healed_from_the_ui(
 
         assert eventually(healed, "the run from failure") == "SUCCESS", services.said
         for name in DAILY:
-            assert days_by_status(services, name) == {"MATERIALIZED": [("2025-06-08", "2025-06-12")]}
+            assert days_by_status(services, name) == whole
         asked_again = [made for made in household.sandbox.requests[asked:] if made.path.endswith("/history")]
         assert {made.path.split("/")[-2] for made in asked_again} == {str(LEXUS)}, "what was complete is not asked for"
         assert services.stop(signal.SIGTERM) == 0

@@ -14,8 +14,11 @@ from dimo_etl.errors import AuthError
 from dimo_etl.history.fetch import VehicleDay
 from dimo_etl.model import days_between
 from dimo_etl.warehouse import Warehouse
+from pipelines.build import build_defs
 from pipelines.resources import Dimo
+from pipelines.standing import failed_days
 from tests.pipelines.conftest import HONDA, LEXUS, Household
+from tests.pipelines.services import eventually
 
 MONDAY, TUESDAY, WEDNESDAY = date(2025, 6, 9), date(2025, 6, 10), date(2025, 6, 11)
 RAW, SIGNALS = dg.AssetKey("raw_history"), dg.AssetKey("signals")
@@ -50,9 +53,8 @@ def test_each_partition_tells_its_own_numbers(household: Household) -> None:
         assert (raw["events"], raw["vehicles_complete"], raw["vehicles_incomplete"]) == (events, 2, 0)
         units = list((household.root / f"raw/date={day}").iterdir())
         assert raw["bytes"] == sum(unit.stat().st_size for unit in units) > 0
-        assert (raw["days_of_run"], raw["retries_of_run"]) == (2, 0)
-        assert raw["requests_of_run"] > 2, "those for tokens count, too"
-        assert raw["seconds_fetching_of_run"] > 0
+        assert raw["retries"] == 0
+        assert raw["seconds_fetching"] > 0
         signals = metadata_of(household, SIGNALS, day.isoformat())
         assert (signals["events"], signals["vehicles"]) == (events, 2)
         assert signals["dagster/partition_row_count"] > events
@@ -72,10 +74,14 @@ def test_a_day_shows_what_was_driven_and_which_names_came_and_no_position(househ
     assert "latitude" not in signals["preview"]
 
 
-def test_the_retries_of_a_run_are_told(household: Household) -> None:
-    household.sandbox.faults.answer(503, times=2, retry_after="0")
-    household.run(MONDAY)
-    assert metadata_of(household, RAW, MONDAY.isoformat())["retries_of_run"] == 2
+def test_the_requests_and_retries_of_the_days_are_those_that_were_sent(household: Household) -> None:
+    household.sandbox.faults.answer(503, times=2)
+    asked = len([one for one in household.sandbox.requests if one.path.endswith("/history")])
+    household.run(MONDAY, TUESDAY)
+    asked = len([one for one in household.sandbox.requests if one.path.endswith("/history")]) - asked
+    told = [metadata_of(household, RAW, day.isoformat()) for day in (MONDAY, TUESDAY)]
+    assert sum(day["requests"] for day in told) == asked
+    assert sum(day["retries"] for day in told) == 2
 
 
 def test_days_apart_can_be_brought_one_after_the_other(household: Household) -> None:
@@ -131,7 +137,8 @@ def half_brought(household: Household) -> Household:
 
 
 def test_a_day_that_fails_stops_no_other_and_only_it_is_left_to_do(half_brought: Household) -> None:
-    assert half_brought.materialized("raw_history") == half_brought.materialized("signals") == WEEK - {"2025-06-10"}
+    assert half_brought.materialized("raw_history") == WEEK - {"2025-06-10"}
+    assert half_brought.materialized("signals") == WEEK, "they are what the raw events give"
     exist = half_brought.events_that_exist(MONDAY, WEDNESDAY)
     held = half_brought.events_held()
     assert held == {key: ids for key, ids in exist.items() if key != (LEXUS, TUESDAY)}
@@ -205,13 +212,62 @@ def test_credentials_refused_for_good_half_way_leave_the_days_before_green(house
     through = happens_half_way(household, refuse)
     assert not household.run(*FORTNIGHT, only=["raw_history", "signals"]).success
     assert isinstance(household.dimo.error, AuthError)
-    done = household.materialized("signals")
-    assert done == household.materialized("raw_history")
+    done = household.materialized("raw_history")
     assert set(through[:3]) <= done < {day.isoformat() for day in days_between(*FORTNIGHT)}
     faults.clear()
     happens_half_way(household, lambda: None)
     assert household.run(*FORTNIGHT, only=["raw_history", "signals"]).success
     assert len(household.materialized("signals")) == 14
+
+
+def test_each_day_is_green_as_soon_as_it_is_done_and_recorded_once(household: Household) -> None:
+    green: list[set[str]] = []
+
+    def look() -> None:
+        wanted = {"2025-06-02", "2025-06-03"}
+        eventually(lambda: household.materialized("signals") >= wanted, "the two days before to be green")
+        green.append(household.materialized("raw_history"))
+
+    happens_half_way(household, look)
+    assert household.run(*FORTNIGHT).success
+    assert green == [{"2025-06-02", "2025-06-03"}], "the third was just brought"
+    for key in (RAW, SIGNALS):
+        records = household.instance.fetch_materializations(key, limit=100).records
+        assert len(records) == len({record.partition_key for record in records}) == 14
+
+
+def test_a_dead_service_turns_one_asset_red_and_the_next_run_heals_it(household: Household) -> None:
+    household.run(MONDAY)
+    household.sandbox.faults.answer(500, times=10_000, retry_after="3600")
+    failed = household.run(TUESDAY, WEDNESDAY)
+    assert not failed.success
+    assert red(household) == {"raw_history": [TUESDAY, WEDNESDAY]}
+    assert "answered 500" in str(household.dimo.error)
+    household.sandbox.faults.clear()
+    assert household.run(TUESDAY, WEDNESDAY).success
+    assert red(household) == {}
+    assert household.events_held() == household.events_that_exist(MONDAY, WEDNESDAY)
+
+
+@pytest.mark.parametrize("at", ["/auth", "/token-exchange-api"])
+def test_credentials_that_are_refused_turn_one_asset_red(household: Household, at: str) -> None:
+    household.sandbox.faults.answer(401, times=1000, at=at)
+    assert not household.run(MONDAY, TUESDAY).success
+    assert red(household) == {"raw_history": [MONDAY, TUESDAY]}
+
+
+def red(household: Household) -> dict[str, list[date]]:
+    """The failed days of each asset, as the UI colours them, and the assets without days that failed."""
+    graph = build_defs(household.dimo).resolve_asset_graph()
+    found = {}
+    for key in graph.materializable_asset_keys:
+        if days := failed_days(household.instance, key):
+            found[key.to_user_string()] = days
+        planned = household.instance.get_latest_planned_materialization_info(key)
+        made = household.instance.get_latest_materialization_event(key)
+        if graph.get(key).partitions_def is None and planned and (made is None or made.run_id != planned.run_id):
+            found[key.to_user_string()] = []
+    return found
 
 
 def attempts(household: Household, **environ: str) -> tuple[bool, int]:
@@ -233,6 +289,15 @@ def test_what_may_pass_is_tried_twice_more_and_then_is_a_failure(household: Hous
 def test_what_has_passed_meanwhile_is_no_failure(household: Household) -> None:
     household.sandbox.faults.answer(503, times=7, retry_after="0")
     assert attempts(household, DIMO_VEHICLES=str(LEXUS)) == (True, 2)
+
+
+def test_only_what_is_left_is_tried_again(household: Household) -> None:
+    household.sandbox.faults.break_day(LEXUS, TUESDAY)
+    settings = Settings.from_environment(household.environ | {"DIMO_RETRY_AFTER": "0"})
+    asked: list[str] = []
+    household.dimo = Dimo(lambda: settings, progress=lambda done: asked.append(done.coverage.date.isoformat()))
+    assert not household.run(MONDAY, WEDNESDAY, refresh=True).success
+    assert sorted(asked) == sorted([*WEEK] * 2 + ["2025-06-10"] * 4), "two vehicles, three tries"
 
 
 def test_what_will_not_pass_is_tried_once(household: Household) -> None:
