@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+import time
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from dimo_etl.api.deadline import answered_within, bounded
 from dimo_etl.config import Settings, is_loopback
 from dimo_etl.errors import ServiceError
 
@@ -49,9 +51,11 @@ def _post(settings: Settings, subject: str, text: str) -> None:
     if settings.webhook_url is None:
         return
     try:
-        answer = httpx.post(
-            settings.webhook_url.reveal(), json={"text": f"{subject}\n{text}"}, timeout=_PATIENCE_S, trust_env=False
-        )
+        with (
+            bounded(httpx.Client(timeout=_PATIENCE_S, trust_env=False)) as client,
+            answered_within(_PATIENCE_S, time.monotonic),
+        ):
+            answer = client.post(settings.webhook_url.reveal(), json={"text": f"{subject}\n{text}"})
     except httpx.HTTPError as error:
         raise ServiceError(f"The webhook cannot be reached ({type(error).__name__}); check DIMO_WEBHOOK_URL.") from None
     if not answer.is_success:

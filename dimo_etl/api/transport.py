@@ -1,8 +1,8 @@
 """The one place that sends requests: bounded in time, bytes, number and rate, and patient with what may pass.
 
 Redirects are never followed, so credentials go to the configured host and nowhere else. Neither headers, bodies nor
-queries appear in logs or errors. A wait for the next bytes ends after `read_seconds`, a body after `answer_seconds`,
-headers at 100 kB (h11's bound).
+queries appear in logs or errors. A wait for the next bytes ends after `read_seconds`, an answer, headers and body,
+after `answer_seconds`, headers at 100 kB (h11's bound).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 import httpx
 
 from dimo_etl.api.body import ACCEPT_ENCODING, BodyTooLargeError, read_body
+from dimo_etl.api.deadline import answered_within, bounded
 from dimo_etl.api.failures import BUSY, LATER, wire_failure
 from dimo_etl.api.messages import Answer, HttpRefusedError, Response, TransientError, UnusableResponseError
 from dimo_etl.api.ratelimit import RateLimiter
@@ -182,20 +183,22 @@ class Transport:
             headers["Content-Type"] = request.content_type
         if request.bearer:
             headers["Authorization"] = f"Bearer {request.bearer.reveal()}"
-        deadline = self._clock() + self._limits.answer_seconds
-        with self._client.stream(
-            request.method,
-            request.url,
-            params={**request.params, **(request.retry_params if retry else {})} or None,
-            headers=headers,
-            content=request.content,
-            timeout=_timeout(self._limits, request.read_seconds),
-        ) as response:
+        with (
+            answered_within(self._limits.answer_seconds, self._clock) as left,
+            self._client.stream(
+                request.method,
+                request.url,
+                params={**request.params, **(request.retry_params if retry else {})} or None,
+                headers=headers,
+                content=request.content,
+                timeout=_timeout(self._limits, request.read_seconds),
+            ) as response,
+        ):
             body = read_body(
                 response.iter_raw(),
                 response.headers.get("content-encoding", ""),
                 max_bytes=self._limits.body_bytes,
-                overdue=lambda: self._clock() > deadline,
+                overdue=lambda: left() < 0,
             )
             unasked, _ = _behind(response)
             if unasked:
@@ -229,7 +232,7 @@ def _client(concurrency: int, limits: Limits) -> httpx.Client:
         # httpx tells each request at INFO; what a user wants to see are the retries.
         http_log.setLevel(logging.WARNING)
     try:
-        return httpx.Client(
+        client = httpx.Client(
             headers={"User-Agent": "dimo-etl", "Accept-Encoding": ACCEPT_ENCODING},
             timeout=_timeout(limits),
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
@@ -237,6 +240,7 @@ def _client(concurrency: int, limits: Limits) -> httpx.Client:
             mounts={"http://": None},
             follow_redirects=False,
         )
+        return bounded(client)
     except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
         # The text of the error may hold a proxy's password.
         raise ConfigError(

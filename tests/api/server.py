@@ -43,6 +43,7 @@ class Reply:
         length: the Content-Length to claim, where it is not the body's.
         reset: whether to reset the connection after the body instead of ending it.
         drip: whether to go on sending a byte at a time until the client has had enough.
+        drip_head: whether to do so ahead of the end of the headers.
         stay: whether to leave the connection open although the length is wrong.
     """
 
@@ -52,6 +53,7 @@ class Reply:
     length: int | None = None
     reset: bool = False
     drip: bool = False
+    drip_head: bool = False
     stay: bool = False
 
 
@@ -140,6 +142,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
+        if reply.drip_head:
+            self.flush_headers()
+            self.wfile.write(b"X-Words: ")
+            while not self.server.owner.pause(0.02):
+                self.wfile.write(b"x")
         self.end_headers()
         self.wfile.write(reply.body)
         while reply.drip and not self.server.owner.pause(0.02):

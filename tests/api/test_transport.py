@@ -230,8 +230,9 @@ def test_a_body_without_end_is_given_up_at_the_bound(server, make_transport):
         make_transport(limits=Limits(body_bytes=100_000)).call(get(server.url), body)
 
 
-def test_a_body_that_drips_is_given_up_in_time(server, make_transport):
-    server.replies(Reply(body=b"{", length=10_000, drip=True), Reply(body=b"hello"))
+@pytest.mark.parametrize("dripping", [Reply(body=b"{", length=10_000, drip=True), Reply(drip_head=True)])
+def test_an_answer_that_drips_is_given_up_in_time(server, make_transport, dripping):
+    server.replies(dripping, Reply(body=b"hello"))
     transport = make_transport(limits=Limits(answer_seconds=0.15))
     assert transport.call(get(server.url), body).value == b"hello"
 
