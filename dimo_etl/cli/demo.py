@@ -12,7 +12,7 @@ import typer
 
 from dimo_etl.cli.progress import progress
 from dimo_etl.cli.settings import environment
-from dimo_etl.cli.sync import Counter, source_notice
+from dimo_etl.cli.sync import Counter
 from dimo_etl.config import DEMO_WAREHOUSE, Settings
 from dimo_etl.errors import DimoError
 from dimo_etl.model import days_between
@@ -61,7 +61,7 @@ def demo(
         where = {"DIMO_WAREHOUSE": given.get("DIMO_WAREHOUSE") or DEMO_WAREHOUSE, "DIMO_START_DATE": "2020-01-01"}
         settings = Settings.from_environment({**where, **sandbox.environ})
         typer.echo(f"A simulated fleet of {len(sandbox.fleet.vehicles)} vehicles, {wanted[0]} to {wanted[-1]}")
-        typer.echo(source_notice(settings))
+        typer.echo(f"History comes from `{settings.source}`.")
         with progress("vehicle-days", len(sandbox.fleet.vehicles) * len(wanted)) as advance:
             brought = orchestrator().bring(settings, wanted, progress=Counter(advance))
     if brought.error is not None:

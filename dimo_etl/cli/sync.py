@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from dimo_etl.config import Settings
     from dimo_etl.coverage import Coverage
     from dimo_etl.history.fetch import VehicleDay
     from dimo_etl.model import Vehicle
@@ -64,7 +63,7 @@ def sync(
     if not vehicles:
         typer.echo("No vehicle is shared with this licence; ask an owner to share one, then run this again.", err=True)
         return
-    typer.echo(source_notice(chosen), err=True)
+    typer.echo(f"History comes from `{chosen.source}`; another source: --source or DIMO_SOURCE.", err=True)
     with progress("vehicle-days", len(vehicles) * len(days)) as advance:
         counter = Counter(advance)
         brought = orchestrator().bring(chosen, days, only=only, refresh=refresh, progress=counter)
@@ -88,11 +87,6 @@ def sync(
         typer.echo(f"Error: {brought.error}", err=True)
     if len(complete) < wanted or brought.error is not None:
         raise typer.Exit(INCOMPLETE if went_through else 1)
-
-
-def source_notice(settings: Settings) -> str:
-    """A line that says where history comes from."""
-    return f"History comes from `{settings.source}`; another source: --source or DIMO_SOURCE."
 
 
 def not_complete(records: Sequence[Coverage]) -> list[str]:
