@@ -16,8 +16,8 @@
 --   lag_p95_s         likewise, the 95th percentile
 --
 -- Rules
---   Events are told by their odometer, position, speed or ignition; the Device Data API's history has none without the
---   first two. What was measured after the instant, or before 2000, is left out.
+--   Events are told by their odometer, position, speed or ignition, under any name that `signal_catalogue` has; the
+--   Device Data API's history has none without the first two. What was measured after the instant, or before 2000, is left out.
 --   A silence is the time between two events, and counts on the UTC day that the second one is of, however long it is.
 --   Days that were not brought yet are silence too: `coverage` tells which.
 --   What only a snapshot gave has no time of receipt, and so no lag; a lag below 0 is a vehicle's clock that is ahead.
@@ -27,13 +27,26 @@ WITH moments AS (
         vehicle_id,
         timestamp,
         max(received_at) AS received_at,
-        bool_or(name IN ('odometer', 'powertrainTransmissionTravelledDistance')) AS has_odometer,
-        bool_or(name IN ('latitude', 'currentLocationCoordinates.latitude')) AS has_position
+        bool_or(name IN (
+            'odometer', 'powertrainTransmissionTravelledDistance', 'vehicle_state.odometer', 'Odometer',
+            'labels.odometer.value', 'signals.645', 'signals.114'
+        )) AS has_odometer,
+        bool_or(name IN (
+            'latitude', 'currentLocationCoordinates.latitude', 'drive_state.latitude', 'Location.latitude',
+            'labels.geolocation.latitude', 'pos.lat'
+        )) AS has_position
     FROM signals
     WHERE one_of(name, [
-        'odometer', 'powertrainTransmissionTravelledDistance', 'latitude', 'currentLocationCoordinates.latitude',
-        'speed', 'vehicleSpeed', 'isIgnitionOn', 'ignition'
+        'odometer', 'powertrainTransmissionTravelledDistance', 'vehicle_state.odometer', 'Odometer',
+        'labels.odometer.value', 'signals.645', 'signals.114',
+        'latitude', 'currentLocationCoordinates.latitude', 'drive_state.latitude', 'Location.latitude',
+        'labels.geolocation.latitude', 'pos.lat',
+        'speed', 'vehicleSpeed', 'drive_state.speed', 'VehicleSpeed', 'labels.speed.value', 'pos.spd', 'signals.95',
+        'signals.210', 'isIgnitionOn', 'ignition', 'signals.409', 'signals.522', 'labels.engine.ignition'
     ])
+        -- What a Ruptela sends where it has none.
+        AND NOT coalesce(name = 'signals.645' AND upper(value_string) = 'FFFFFFFF', false)
+        AND NOT coalesce(name = 'pos.lat' AND abs(value_number) > 900000000, false)
         AND timestamp BETWEEN '2000-01-01 00:00:00+00'::TIMESTAMPTZ AND instant
         AND value_json IS DISTINCT FROM 'null'
     GROUP BY ALL

@@ -128,6 +128,34 @@ def test_freshness_tells_the_last_word_of_each_kind_and_the_silence_since(lake):
     ]
 
 
+def test_freshness_knows_every_name_of_what_it_tells_by(lake):
+    lake.write()
+    told_by = {
+        "powertrainTransmissionTravelledDistance": "odometer",
+        "currentLocationCoordinates.latitude": "position",
+        "speed": "event",
+        "isIgnitionOn": "event",
+    }
+    names = lake.query(f"SELECT name, signal FROM signal_catalogue WHERE signal IN {tuple(told_by)} ORDER BY ALL")
+    for vehicle in (*(name for name, _ in names), "none"):
+        lake.cover(vehicle, "2026-01-05")
+    for name, _ in names:
+        lake.add(name, at("2026-01-05"), name, "0000C0DE" if name.startswith("signals.") else 5.0)
+    lake.add("none", at("2026-01-05"), "signals.645", "FFFFFFFF")
+    lake.add("none", at("2026-01-05"), "pos.lat", -2147483648)
+    lake.write()
+    found = lake.query("""
+        SELECT
+            vehicle_id,
+            CASE WHEN last_odometer_at IS NOT NULL THEN 'odometer' WHEN last_position_at IS NOT NULL THEN 'position'
+                WHEN last_event_at IS NOT NULL THEN 'event' END
+        FROM freshness
+        ORDER BY 1
+    """)
+    assert dict(found) == {name: told_by[signal] for name, signal in names} | {"none": None}
+    assert len(names) == 25
+
+
 def test_a_vehicle_is_overdue_against_its_own_habit(lake):
     # Heard at 00:00, 06:00 and 12:00 of each of ten days: the longest silence is 6 h on the first day, and 12 h, over
     # midnight, on the nine others. The median of one 6 and nine 12 is 12 h. The 95th percentile is 12 h, too.

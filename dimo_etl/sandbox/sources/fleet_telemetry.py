@@ -1,8 +1,8 @@
 """Generation H as newer cars have it: a Tesla that streams protobuf messages of one to nine fields, many in a document.
 
 While it drives, a document a minute: where and how fast it is every ten seconds, and its odometer. While it stands, one
-an hour. The doors open before a drive. Numbers of the tyres come as texts, as from older cars; one field is of a
-protocol newer than the published one, and what has no value says so.
+an hour. The doors open before a drive, with which it tells its odometer, too. Numbers of the tyres come as texts, as
+from older cars; one field is of a protocol newer than the published one, and what has no value says so.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def reports(vehicle: SimVehicle, driving: DayOfDriving, random: Random) -> Itera
     found = [(state.ms, [_standing(state, home, random)]) for state in parked if not state.running_s]
     for drive in driving.drives:
         opened = drive[0]._replace(ms=drive[0].ms - _DOOR_OPEN_S * 1000)
-        found.append((drive[0].ms, [_message(opened, _door(is_open=True)), _message(drive[0], _door(is_open=False))]))
+        woken = [_message(opened, _door(is_open=True)), _message(drive[0], _door(is_open=False), _odometer(drive[0]))]
+        found.append((drive[0].ms, woken))
         for first in range(0, len(drive), _MINUTE_S):
             minute = drive[first : first + _MINUTE_S]
             moving = [_moving(state) for state in minute[::_DRIVING_S]]
@@ -61,7 +62,7 @@ def _progress(state: State, home: HomeCharging) -> bytes:
     soc = home.soc(state)
     return _message(
         state,
-        _datum(_ODOMETER, 5, state.odometer_m / 1000 / _KM),
+        _odometer(state),
         _datum(_SOC, 5, soc * 100),
         _datum(_RANGE, 5, soc * RANGE_KM / _KM),
         _datum(_ENERGY, 5, soc * CAPACITY_KWH),
@@ -74,7 +75,7 @@ def _standing(state: State, home: HomeCharging, random: Random) -> bytes:
     return _message(
         state,
         _datum(_SPEED, 10, True),
-        _datum(_ODOMETER, 5, state.odometer_m / 1000 / _KM),
+        _odometer(state),
         _datum(_SOC, 5, soc * 100),
         _datum(_OUTSIDE, 5, 11.0),
         _datum(_LIMIT, 2, round(LIMIT * 100)),
@@ -84,6 +85,10 @@ def _standing(state: State, home: HomeCharging, random: Random) -> bytes:
         *(_datum(window, 24, _AJAR if window == _WINDOWS[0] else _SHUT) for window in _WINDOWS),
         *(_datum(tyre, 1, f"{2.9 + random.gauss(0, 0.02):.9f}".encode()) for tyre in _TYRES),
     )
+
+
+def _odometer(state: State) -> bytes:
+    return _datum(_ODOMETER, 5, state.odometer_m / 1000 / _KM)
 
 
 def _door(*, is_open: bool) -> bytes:
