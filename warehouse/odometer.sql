@@ -76,30 +76,53 @@ readings AS (
         END AS reason
     FROM received
 ),
--- Rows that have a reason stay in the stream, in a partition of their own, where no window over the rest sees them.
+placed AS (
+    SELECT
+        *,
+        row_number() OVER in_time AS place,
+        lead(timestamp) OVER in_time IS NULL AS is_last,
+        -- Rows that have a reason stay in the stream, in a partition of their own, and out of every step below.
+        reason IS NULL AND (
+            odometer_km < lag(odometer_km) OVER in_time
+            OR NOT coalesce(
+                plausible_step(lag(odometer_km) OVER in_time, lag(timestamp) OVER in_time, odometer_km, timestamp), true
+            )
+        ) AS is_break
+    FROM readings
+    WINDOW in_time AS (PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km)
+),
+-- Calm is what rises as it can from one reading to the next. It is judged by its ends alone: a few readings beside
+-- each break, twice as many as any window below looks at, with the first and the last of all.
+ends AS (
+    SELECT DISTINCT
+        vehicle_id,
+        unnest(CASE WHEN is_break THEN generate_series(place - 11, place + 10) ELSE [place] END) AS place
+    FROM placed
+    WHERE reason IS NULL AND (is_break OR is_last OR place = 1)
+),
+near AS (
+    SELECT placed.vehicle_id, placed.place, timestamp, odometer_km, reason
+    FROM placed
+    JOIN ends ON ends.vehicle_id = placed.vehicle_id AND ends.place = placed.place
+    WHERE reason IS NULL
+),
 levels AS (
     SELECT
         *,
+        coalesce(lead(place) OVER in_time - place, 1) AS stands_for,
+        lag(place) OVER in_time < place - 1 AS follows_calm,
         (max(odometer_km, 2) OVER earlier)[-1] AS level_before,
         (max(odometer_km, 2) OVER later)[-1] AS level_after
-    FROM readings
+    FROM near
     WINDOW
-        earlier AS (
-            PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km
-            ROWS BETWEEN 5 PRECEDING AND 1 PRECEDING
-        ),
-        later AS (
-            PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km
-            ROWS BETWEEN 1 FOLLOWING AND 5 FOLLOWING
-        )
+        in_time AS (PARTITION BY vehicle_id ORDER BY place),
+        earlier AS (PARTITION BY vehicle_id ORDER BY place ROWS BETWEEN 5 PRECEDING AND 1 PRECEDING),
+        later AS (PARTITION BY vehicle_id ORDER BY place ROWS BETWEEN 1 FOLLOWING AND 5 FOLLOWING)
 ),
 without_leaps AS (
     SELECT
         * REPLACE (
-            CASE
-                WHEN reason IS NOT NULL THEN reason
-                WHEN odometer_km > level_after + 1 AND level_before <= level_after + 1 THEN 'leap'
-            END AS reason
+            CASE WHEN odometer_km > level_after + 1 AND level_before <= level_after + 1 THEN 'leap' END AS reason
         )
     FROM levels
 ),
@@ -111,12 +134,10 @@ heights AS (
     FROM without_leaps
     WINDOW
         earlier AS (
-            PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km
-            ROWS BETWEEN 5 PRECEDING AND 1 PRECEDING
+            PARTITION BY vehicle_id, reason IS NULL ORDER BY place ROWS BETWEEN 5 PRECEDING AND 1 PRECEDING
         ),
         later AS (
-            PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km
-            ROWS BETWEEN 1 FOLLOWING AND 5 FOLLOWING
+            PARTITION BY vehicle_id, reason IS NULL ORDER BY place ROWS BETWEEN 1 FOLLOWING AND 5 FOLLOWING
         )
 ),
 without_glitches AS (
@@ -133,36 +154,39 @@ steps AS (
     SELECT
         *,
         NOT coalesce(
-            plausible_step(lag(odometer_km) OVER in_time, lag(timestamp) OVER in_time, odometer_km, timestamp), true
+            follows_calm
+            OR plausible_step(lag(odometer_km) OVER in_time, lag(timestamp) OVER in_time, odometer_km, timestamp),
+            true
         ) AS starts_run
     FROM without_glitches
-    WINDOW in_time AS (PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km)
+    WINDOW in_time AS (PARTITION BY vehicle_id, reason IS NULL ORDER BY place)
 ),
 in_runs AS (
     SELECT
         vehicle_id,
+        place,
         timestamp,
         odometer_km,
         reason,
-        reading,
-        source,
-        event_id,
+        stands_for,
         count_if(starts_run) OVER (
-            PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km ROWS UNBOUNDED PRECEDING
+            PARTITION BY vehicle_id, reason IS NULL ORDER BY place ROWS UNBOUNDED PRECEDING
         ) AS run
     FROM steps
 ),
+-- Those that are out already are a run of their own, beside the others of the vehicle.
 runs AS (
     SELECT
         vehicle_id,
+        reason IS NOT NULL AS is_out,
         run,
-        count(*) AS size,
+        sum(stands_for) AS size,
         min(odometer_km) AS first_km,
         max(odometer_km) AS last_km,
         min(timestamp) AS first_at,
-        max(timestamp) AS last_at
+        max(timestamp) AS last_at,
+        list({'place': place, 'odometer_km': odometer_km, 'stands_for': stands_for, 'reason': reason}) AS members
     FROM in_runs
-    WHERE reason IS NULL
     GROUP BY ALL
 ),
 beside AS (
@@ -176,12 +200,13 @@ beside AS (
             lead(first_km) OVER in_order, lead(first_at) OVER in_order
         ) AS neighbours_agree
     FROM runs
-    WINDOW in_order AS (PARTITION BY vehicle_id ORDER BY run)
+    WINDOW in_order AS (PARTITION BY vehicle_id, is_out ORDER BY run)
 ),
 judged AS (
     SELECT
         *,
         CASE
+            WHEN is_out THEN true
             WHEN size_before IS NULL AND size_after IS NULL THEN false
             WHEN size_before IS NULL THEN size = 1 AND size_after > 1
             WHEN size_after IS NULL THEN size = 1
@@ -192,52 +217,54 @@ judged AS (
 ),
 remaining AS (
     SELECT
-        vehicle_id,
-        run,
+        *,
         NOT coalesce(
             plausible_step(lag(last_km) OVER in_order, lag(last_at) OVER in_order, first_km, first_at), true
         ) AS starts_cycle
     FROM judged
-    WHERE NOT is_stray
-    WINDOW in_order AS (PARTITION BY vehicle_id ORDER BY run)
+    WINDOW in_order AS (PARTITION BY vehicle_id, is_stray ORDER BY run)
 ),
 cycles AS (
     SELECT
         vehicle_id,
-        run,
-        1 + count_if(starts_cycle) OVER (PARTITION BY vehicle_id ORDER BY run ROWS UNBOUNDED PRECEDING) AS cycle,
-        NULL AS stray
+        unnest(members) AS member,
+        CASE
+            WHEN NOT is_stray
+                THEN 1 + count_if(starts_cycle) OVER (
+                    PARTITION BY vehicle_id, is_stray ORDER BY run ROWS UNBOUNDED PRECEDING
+                )
+        END AS cycle,
+        CASE WHEN NOT is_stray THEN NULL WHEN first_km > km_beside THEN 'leap' ELSE 'step_back' END AS stray
     FROM remaining
-    UNION ALL
-    SELECT vehicle_id, run, NULL, CASE WHEN first_km > km_beside THEN 'leap' ELSE 'step_back' END
-    FROM judged
-    WHERE is_stray
-),
-in_cycles AS (
-    SELECT
-        vehicle_id,
-        timestamp,
-        odometer_km,
-        coalesce(reason, stray) AS reason,
-        reading,
-        CASE WHEN reason IS NULL THEN cycle END AS cycle,
-        source,
-        event_id
-    FROM in_runs
-    LEFT JOIN cycles USING (vehicle_id, run)
 ),
 verdicts AS (
     SELECT
-        * REPLACE (
+        vehicle_id,
+        member.place,
+        member.odometer_km,
+        member.stands_for,
+        cycle,
+        coalesce(member.reason, stray) AS reason,
+        max(member.odometer_km) OVER (
+            PARTITION BY vehicle_id, cycle ORDER BY member.place ROWS UNBOUNDED PRECEDING
+        ) AS height
+    FROM cycles
+),
+-- Of the calm that a reading stands for, what differs from the most: valid, of the first odometer, and at its height.
+places AS (
+    SELECT
+        vehicle_id,
+        unnest(
             CASE
-                WHEN reason IS NOT NULL THEN reason
-                WHEN odometer_km < max(odometer_km) OVER (
-                    PARTITION BY vehicle_id, cycle ORDER BY timestamp, odometer_km
-                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                ) THEN 'step_back'
-            END AS reason
-        )
-    FROM in_cycles
+                WHEN cycle > 1 OR reason IS NOT NULL OR odometer_km < height
+                    THEN generate_series(place, place + stands_for - 1)
+                ELSE [place]
+            END
+        ) AS place,
+        cycle,
+        reason,
+        height
+    FROM verdicts
 )
 SELECT
     vehicle_id,
@@ -249,4 +276,17 @@ SELECT
     CASE WHEN is_valid THEN cycle END AS cycle,
     source,
     event_id
-FROM verdicts;
+FROM (
+    SELECT
+        placed.vehicle_id,
+        timestamp,
+        odometer_km,
+        reading,
+        source,
+        event_id,
+        coalesce(placed.reason, places.reason, CASE WHEN odometer_km < height THEN 'step_back' END) AS reason,
+        coalesce(cycle, 1) AS cycle
+    FROM placed
+    LEFT JOIN places
+        ON places.vehicle_id = placed.vehicle_id AND places.place = placed.place AND placed.reason IS NULL
+);

@@ -21,18 +21,27 @@ def scans(node: dict) -> Iterator[dict]:
         yield from scans(child)
 
 
-def rows_read(lake, query: str) -> list[int]:
-    """How many rows each scan of signals gave in a session of the package's own, the fewest first."""
+def nodes(node: dict) -> Iterator[dict]:
+    """Every node of a plan."""
+    yield node
+    for child in node.get("children", []):
+        yield from nodes(child)
+
+
+def ran(lake, query: str) -> list[dict]:
+    """The nodes of a query's plan after it ran in a session of the package's own."""
     with Warehouse.open(lake.root) as warehouse:
         ((_, plan),) = warehouse.execute(f"EXPLAIN (ANALYZE, FORMAT json) {query}").fetchall()
+    return [node for root in json.loads(plan)["operator"] for node in nodes(root)]
 
-    def counts(node: dict) -> Iterator[int]:
-        if any(info is node.get("extra_info") for info in scans(node)):
-            yield node["intermediate_rows"]
-        for child in node.get("children", []):
-            yield from counts(child)
 
-    return sorted(count for root in json.loads(plan)["operator"] for count in counts(root))
+def rows_read(lake, query: str) -> list[int]:
+    """How many rows each scan of signals gave, the fewest first."""
+    return sorted(
+        node["intermediate_rows"]
+        for node in ran(lake, query)
+        if "/signals/" in str(node.get("extra_info", {}).get("Filename(s)"))
+    )
 
 
 @pytest.mark.parametrize("view", LIGHT)
@@ -68,3 +77,13 @@ def test_latest_opens_twice_only_the_days_of_newest_values(simulated):
     again, every = rows_read(simulated, "FROM latest")
     assert every == held
     assert again < held
+
+
+def test_the_odometer_of_one_vehicle_judges_no_reading_of_another(simulated):
+    ((own,),) = simulated.query("SELECT count(*) FROM odometer WHERE vehicle_id = '8102'")
+    judged = [
+        node["intermediate_rows"]
+        for node in ran(simulated, "FROM odometer WHERE vehicle_id = '8102'")
+        if node["type"] == "WINDOW"
+    ]
+    assert own == max(judged)
