@@ -43,6 +43,9 @@ mutation ($params: ExecutionParams!) {
   launchRun(executionParams: $params) { ... on LaunchRunSuccess { run { runId } } }
 }
 """
+ANSWERED = """
+{ runsOrError(filter: {pipelineName: "answers", statuses: [SUCCESS]}) { ... on Runs { results { runId } } } }
+"""
 STATUS = "query ($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
 
 
@@ -147,7 +150,9 @@ def take_all(services: Services, shown: Browser, folder: Path) -> None:
     shown.take(folder / "metadata.png")
     shown.show(f"{ui}/assets/signals?view=checks", "in_their_day", "All columns are as promised.")
     shown.take(folder / "checks.png")
-    shown.show(f"{ui}/assets/distance_daily?view=lineage&lineageScope=upstream&lineageDepth=1", "odometer", "1 failed")
+    eventually(lambda: services.ask(ANSWERED)["runsOrError"]["results"], "the views to follow")
+    lineage = f"{ui}/assets/odometer_daily?view=lineage&lineageScope=upstream&lineageDepth=4"
+    shown.show(lineage, "odometer_daily", "raw_history", "1 failed")
     shown.take(folder / "lineage.png")
     second = backfill(services, *EARLIER)
     shown.show(f"{ui}/runs/b/{second}", "In progress", "signals")

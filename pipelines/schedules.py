@@ -18,6 +18,9 @@ from pipelines.jobs import STEP, range_tags
 from pipelines.partitions import DAYS_A_BATCH
 from pipelines.standing import DAILY_SCHEDULE, failed_days
 
+# Before what was missed, and both before any backfill, whose runs have priority 0.
+MORNING_TAGS, MISSED_TAGS = {"dagster/priority": "10"}, {"dagster/priority": "5"}
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -89,8 +92,7 @@ def daily_schedule(start: date, lookback: int, job: dg.UnresolvedAssetJobDefinit
         for request in requests:
             yield dg.RunRequest(
                 run_key=f"{last}/{request.first}",
-                # Before what was missed, and both before any backfill, whose runs have priority 0.
-                tags={**range_tags(request.first, request.last), "dagster/priority": "10" if request.again else "5"},
+                tags=range_tags(request.first, request.last) | (MORNING_TAGS if request.again else MISSED_TAGS),
                 run_config={"ops": {STEP: {"config": {"refresh": request.again}}}},
             )
 

@@ -22,6 +22,9 @@ from pipelines.jobs import ANSWERS_JOB, PARTITION, RANGE_END, RANGE_START, STEP,
 from pipelines.resources import Dimo
 from pipelines.schedules import batches_of
 
+# After everything else that waits, backfills included; dagster.yaml has one of them at a time.
+NEW_VEHICLE_TAGS = {"dagster/priority": "-1", "dimo/new_vehicle": "yes"}
+
 
 def days_sensor(job: "dg.UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
     """When days came and their run is over, whether it failed or not, what SQL answers from follows."""
@@ -129,8 +132,7 @@ def _days_of(new: Sequence[str], held: Sequence[date]) -> Iterator[dg.RunRequest
     for first, last in batches_of(held):
         yield dg.RunRequest(
             run_key=f"{','.join(new)}/{first}",
-            # After everything else that waits, backfills included.
-            tags={**range_tags(first, last), "dagster/priority": "-1"},
+            tags=range_tags(first, last) | NEW_VEHICLE_TAGS,
             run_config={"ops": {STEP: {"config": {"vehicles": list(new)}}}},
         )
 
