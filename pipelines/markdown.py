@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dimo_etl.warehouse.show import unmarked
+
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]], most: int = 50) -> str:
     """A markdown table of the first rows; whatever a cell holds, it stays in its cell."""
@@ -12,4 +14,4 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]], most: int = 50
 
 
 def _cell(value: object) -> str:
-    return str(value).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    return unmarked(str(value))

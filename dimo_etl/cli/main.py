@@ -34,7 +34,10 @@ def _run(named: str) -> None:
     try:
         app()
     except DimoError as error:
-        sys.stderr.write(f"Error: {error}\n")
+        from dimo_etl.warehouse.show import printable
+
+        # It may quote what a user, a server or a file said.
+        sys.stderr.write(f"Error: {printable(str(error))}\n")
         sys.exit(1)
     except SystemExit as end:
         if end.code == _INTERRUPTED:

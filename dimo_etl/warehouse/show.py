@@ -110,8 +110,8 @@ def write_markdown(batches: Iterable[pa.RecordBatch], out: TextIO) -> None:
     first = next(stream)
     names, rows = _rows(itertools.chain([first], stream))
     rules = ["---:" if any(test(field.type) for test in _NUMBERS) else "---" for field in first.schema]
-    out.write(_piped(map(_unmarked, names)) + _piped(rules))
-    out.writelines(_piped(_unmarked(_rounded(value)) for value in row) for row in rows)
+    out.write(_piped(map(unmarked, names)) + _piped(rules))
+    out.writelines(_piped(unmarked(_rounded(value)) for value in row) for row in rows)
 
 
 def write_parquet(batches: Iterable[pa.RecordBatch], out: IO[bytes]) -> None:
@@ -141,7 +141,8 @@ def _piped(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |\n"
 
 
-def _unmarked(text: str) -> str:
+def unmarked(text: str) -> str:
+    """A text as Markdown that shows it as it is: none of it is markup, a link, a picture or a control character."""
     return _MARKUP.sub(lambda mark: "\\" + mark[0], printable(text))
 
 

@@ -34,4 +34,4 @@ def test_a_name_with_angle_brackets_stays_text() -> None:
 
 
 def test_a_cell_cannot_leave_its_column_or_its_line() -> None:
-    assert table(["a"], [["x|y\nz<script>"]]).splitlines()[2] == "| x\\|y z&lt;script> |"
+    assert table(["a"], [["x|y\nz<script>"]]).splitlines()[2] == "| x\\|y\\\\nz\\<script\\> |"
