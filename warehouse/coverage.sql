@@ -43,11 +43,14 @@
 --   out the bounds of its `dataSummary`: no more values than that counts in all, and one at the first and the last time
 --   of each signal.
 CREATE VIEW coverage AS
-WITH held AS (
-    SELECT DISTINCT vehicle_id FROM coverage_records()
+WITH records AS MATERIALIZED (
+    FROM coverage_records()
+),
+held AS (
+    SELECT DISTINCT vehicle_id FROM records
 ),
 span AS (
-    SELECT min(date) AS first_day, max(date) AS last_day FROM coverage_records()
+    SELECT min(date) AS first_day, max(date) AS last_day FROM records
 ),
 days AS (
     SELECT unnest(generate_series(first_day, last_day, INTERVAL 1 DAY))::DATE AS date FROM span
@@ -78,4 +81,4 @@ SELECT
     END AS state
 FROM held
 CROSS JOIN days
-LEFT JOIN coverage_records() AS records USING (vehicle_id, date);
+LEFT JOIN records USING (vehicle_id, date);

@@ -21,31 +21,29 @@
 --   Every day from the vehicle's first to its last known day has a row; without a valid reading it is null, not 0.
 CREATE MACRO distance_daily_in(tz) AS TABLE
 WITH read AS (
-    SELECT
-        vehicle_id, timestamp, odometer_km, cycle, (timestamp AT TIME ZONE tz)::DATE AS date,
-        metres(odometer_km) AS height
+    SELECT vehicle_id, cycle, (timestamp AT TIME ZONE tz)::DATE AS date, metres(odometer_km) AS height
     FROM odometer
     WHERE is_valid
 ),
-steps AS (
-    SELECT
-        vehicle_id,
-        date,
-        coalesce(height - lag(height) OVER in_cycle, 0) AS step,
-        coalesce(lag(date) OVER in_cycle < date, false) AS is_bridge,
-        cycle > 1 AND lag(height) OVER in_cycle IS NULL AS is_reset
+-- Within a cycle no valid reading is below an earlier one, so a day's lowest is its first and its highest its last.
+days_read AS (
+    SELECT vehicle_id, cycle, date, min(height) AS first_height, max(height) AS last_height, count(*) AS readings
     FROM read
-    WINDOW in_cycle AS (PARTITION BY vehicle_id, cycle ORDER BY timestamp, height)
+    GROUP BY ALL
+),
+in_order AS (
+    SELECT *, lag(last_height) OVER (PARTITION BY vehicle_id, cycle ORDER BY date) AS height_before
+    FROM days_read
 ),
 driven AS (
     SELECT
         vehicle_id,
         date,
-        coalesce(sum(step) FILTER (NOT is_bridge), 0) AS observed,
-        coalesce(sum(step) FILTER (is_bridge), 0) AS bridged,
-        count(*) AS readings,
-        count_if(is_reset) AS resets
-    FROM steps
+        sum(last_height - first_height) AS observed,
+        sum(coalesce(first_height - height_before, 0)) AS bridged,
+        sum(readings)::BIGINT AS readings,
+        count_if(cycle > 1 AND height_before IS NULL) AS resets
+    FROM in_order
     GROUP BY ALL
 )
 SELECT
