@@ -43,6 +43,8 @@ class Density:
         self._at = window.start_ms
         self._passed = 0
         self._passed_in_block = 0
+        # How many events lie before a time that is not before `_at`.
+        self._counted_to, self._counted = window.start_ms, 0
         self._bias = Bias(len(ones), len(twos), total, worst)
         self._measure()
 
@@ -61,12 +63,17 @@ class Density:
         self._passed_in_block = in_block + (self._passed_in_block if same else 0)
         self._passed += inside
         self._at = window.end_ms + 1
-        self.measured(
-            Window(max(window.start_ms, self.window.start_ms), min(window.end_ms, self.window.end_ms)), inside
-        )
+        if self._at >= self._counted_to:
+            self._counted_to, self._counted = self._at, self._passed
+        self._learn(Window(max(window.start_ms, self.window.start_ms), min(window.end_ms, self.window.end_ms)), inside)
 
     def measured(self, window: Window, total: int) -> None:
         """Take note of how many events the service counts in a part of the window."""
+        if window.start_ms <= self._at <= window.end_ms and window.end_ms < self.window.end_ms:
+            self._counted_to, self._counted = window.end_ms + 1, self._passed + total
+        self._learn(window, total)
+
+    def _learn(self, window: Window, total: int) -> None:
         ones = _between(self._ones, window.start_ms, window.end_ms)
         self._bias.learn(ones, self._sampled(window.start_ms, window.end_ms) - ones, total)
         self._measure()
@@ -111,9 +118,9 @@ class Density:
             # So many events of one kind would tell the rate as well as these of two do.
             telling = unseen * unseen / square if square else 0.0
             self._weights.append(max(1.0, passed + telling * rest / max(ones + twos, 1)))
-            self._unseen += self._rates[-1] * (end - left + 1)
+            self._unseen += self._rates[-1] * max(0, end - max(left, self._counted_to) + 1)
         if self._bias.certain and self._total is not None and self._unseen:
-            unseen = max(0.0, self._total - self._passed - self._sampled(self._at, self.window.end_ms))
+            unseen = max(0.0, self._total - self._counted - self._sampled(self._counted_to, self.window.end_ms))
             self._rates = [rate * unseen / self._unseen for rate in self._rates]
             self._unseen = unseen
 

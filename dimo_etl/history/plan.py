@@ -19,6 +19,7 @@ _OVERFLOW = 0.9
 # Counts differ from what is foreseen more than a Poisson process has them; by how much more is learned, starting from
 # so many times the variance, as if that had been seen in so many windows. One surprise counts for so much at most.
 _DOUBT, _DOUBT_WEIGHT, _SURPRISE = 1.5, 6, 9.0
+_ROUNDING = 1e-6
 _FILLS = (1.0, 0.97, 0.94, 0.91, 0.88, 0.84, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4)
 
 
@@ -61,7 +62,7 @@ class Outlook:
             cap: the most one answer holds.
         """
         left, _ = self.expected(window.start_ms, window.end_ms)
-        fewest = max(1, math.ceil(left / cap))
+        fewest = max(1, math.ceil(left / cap - _ROUNDING))
         costs = []
         for pieces in sorted({max(fewest, math.ceil(left / (cap * fill))) for fill in _FILLS}):
             end = self._reaching(window, left / pieces) if pieces > 1 else window.end_ms

@@ -51,6 +51,19 @@ def test_a_window_that_was_proved_leaves_exactly_the_rest():
     assert density.expected(passed.end_ms + 1, WHOLE.end_ms)[0] == pytest.approx(3_000 - len(held))
 
 
+def test_a_part_that_was_counted_leaves_exactly_the_rest_though_it_is_not_held():
+    events = uneven_day(3_000)
+    density, _ = drawn(events)
+    counted = Window(START, START + 8 * HOUR)
+    count = len(inside(events, counted))
+    density.measured(counted, count)
+    rest = density.expected(counted.end_ms + 1, WHOLE.end_ms)
+    assert rest == (pytest.approx(3_000 - count), pytest.approx(0, abs=1e-6))
+    held = Window(START, START + 7 * HOUR)
+    density.passed(held, inside(events, held))
+    assert density.expected(counted.end_ms + 1, WHOLE.end_ms)[0] == pytest.approx(3_000 - count)
+
+
 def test_a_first_window_tells_how_much_of_an_uncounted_one_was_drawn():
     events = evenly(50_000, START, DAY_MS)
     density, _ = drawn(events)
