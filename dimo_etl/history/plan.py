@@ -18,7 +18,7 @@ from dimo_etl.model import DAY_MS, Window
 _OVERFLOW = 0.9
 # Counts differ from what is foreseen more than a Poisson process has them; by how much more is learned, starting from
 # so many times the variance, as if that had been seen in so many windows. One surprise counts for so much at most.
-_DOUBT, _DOUBT_WEIGHT, _SURPRISE = 1.5, 6, 9.0
+_DOUBT, _DOUBT_WEIGHT, _SURPRISE = 2.5, 6, 9.0
 _ROUNDING = 1e-6
 _FILLS = (1.0, 0.97, 0.94, 0.91, 0.88, 0.84, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4)
 
