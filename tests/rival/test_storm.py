@@ -18,6 +18,7 @@ from tests.rival.storm import ASKED_SECONDS, FAULTS, Storm
 
 DAY = date(2026, 2, 28)
 HOUR = timedelta(hours=1)
+HOURS = "hours of a simulated vehicle brought through faults and crashes"
 # With the first, every fault comes to a request that is sent whatever the plan of a day is.
 SEEDS = range(11, 51 if LONG else 12)
 SPOILED = (
@@ -111,6 +112,7 @@ def test_history_through_a_storm_is_that_of_a_calm_day(tmp_path, figures, seed):
         calm.bring(service.environment, [DAY])
     assert rough.held([DAY]) == calm.held([DAY])
     figures["faults injected between the client and the device data API"] += storm.injected.total()
+    figures[HOURS] += 24 * len(service.vehicles)
 
 
 @pytest.mark.parametrize("source", ["fetch", "telemetry"])
@@ -131,6 +133,7 @@ def test_other_sources_through_a_storm_are_those_of_a_calm_day(tmp_path, figures
     assert {key: one.outcome for key, one in done.items()} == {key: one.outcome for key, one in wanted.items()}
     assert rough.held(days) == calm.held(days)
     figures[f"faults injected between the client and the {source} API"] += storm.injected.total()
+    figures[HOURS] += 24 * len(some)
 
 
 @pytest.mark.skipif(not LONG, reason="the storm has each of them; this tells which one it is that harms")
