@@ -16,7 +16,19 @@ from pathlib import Path
 
 from benchmarks.measure import Ratio
 
-NAMES = ("startup", "flatten", "storage", "memory", "requests", "lake", "end_to_end", "reruns", "views", "dagster")
+NAMES = (
+    "startup",
+    "flatten",
+    "storage",
+    "memory",
+    "requests",
+    "lake",
+    "end_to_end",
+    "reruns",
+    "growth",
+    "views",
+    "dagster",
+)
 
 
 def main() -> None:
