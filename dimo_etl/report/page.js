@@ -6,7 +6,7 @@
   const { first, last } = document.documentElement.dataset;
   const span = [Date.parse(first), Date.parse(last) + DAY];
   const dated = (span[1] - span[0]) / DAY < 100 ? { format: "%b %-d", tickMinStep: DAY } : {};
-  const colours = { not_a_number: "--c7", clock: "--c6", sentinel: "--c2", too_large: "--c5", leap: "--c4", step_back: "--c3" };
+  const colours = { not_a_number: "--c7", clock: "--c6", sentinel: "--c2", too_large: "--c5", leap: "--c4", step_back: "--c3", noise: "--c8", other_source: "--c1" };
   const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
   const tenth = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
   const axis = {

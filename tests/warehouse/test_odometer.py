@@ -140,8 +140,8 @@ def test_a_single_reading_amid_a_swap_belongs_to_neither_odometer(lake):
     assert lake.query("SELECT max(cycle) FROM odometer") == [(2,)]
 
 
-def test_a_dip_of_less_than_a_kilometre_is_a_step_back_and_no_reset(lake):
-    assert reasons(lake, [10_000, 10_002, 10_001.5, 10_003]) == [None, None, "step_back", None]
+def test_a_dip_of_less_than_a_kilometre_is_noise_and_no_reset(lake):
+    assert reasons(lake, [10_000, 10_002, 10_001.5, 10_003]) == [None, None, "noise", None]
     assert lake.query("SELECT max(cycle) FROM odometer") == [(1,)]
 
 
@@ -239,3 +239,86 @@ def test_valid_readings_never_fall_nor_outrun_a_vehicle_whatever_comes_in(lake):
     for (cycle, before, low), (next_cycle, after, high) in itertools.pairwise(curve):
         if cycle == next_cycle:
             assert 0 <= high - low <= 10 + 250 * (after - before).total_seconds() / 3600
+
+
+def test_a_new_car_is_believed_below_a_hundred_kilometres_and_nothing_is_no_reading(lake):
+    assert reasons(lake, [3, 0, 8.5, 40, 99, 100, 131, 150, 6]) == [None, "sentinel", *[None] * 6, "step_back"]
+
+
+def test_a_car_that_has_not_driven_a_hundred_kilometres_yet_is_new(lake):
+    assert verdicts(lake, [3, 8, 8, 15]) == [(3, None), (8, None), (8, None), (15, None)]
+
+
+def test_a_used_car_is_not_new_however_often_it_says_six(lake):
+    assert reasons(lake, [6, 10_000, 10_001, 6, 300, 10_002, 6]).count("sentinel") == 3
+
+
+def test_a_first_reading_that_is_moderately_high_rejects_no_true_one(lake):
+    readings = [2_822, 1_607, 2_100, 2_500, 2_900, 3_300]
+    assert reasons(lake, readings, minutes=24 * 60) == ["leap", *[None] * 5]
+
+
+def test_a_leap_that_the_curve_reaches_after_three_readings_is_the_one_that_is_out(lake):
+    readings = [1_000, 2_822, 1_607, 2_100, 2_500, 2_900, 3_300]
+    assert reasons(lake, readings, minutes=24 * 60) == [None, "leap", *[None] * 5]
+
+
+def test_a_new_cars_single_readings_in_metres_are_metres(lake):
+    readings = [849, 850, 850_500, 851, 851.2, 851.5, 851_700, 851_800, 852, 853]
+    kilometres = [849, 850, 850.5, 851, 851.2, 851.5, 851.7, 851.8, 852, 853]
+    assert [km for km, _ in verdicts(lake, readings)] == kilometres
+    assert lake.query("SELECT DISTINCT is_valid FROM odometer") == [(True,)]
+
+
+def test_a_source_that_always_sends_metres_does_so_below_a_thousand_kilometres_too(lake):
+    # 12 km on the first day, 100 km more each day; it passes 1,000 km on the tenth.
+    for day in range(13):
+        metres = [12_000 + 100_000 * day + 1_000 * n for n in range(100)]
+        lake.odometer("1", metres, start=START + timedelta(days=day), minutes=2)
+    lake.write()
+    assert lake.query("SELECT min(odometer_km), max(odometer_km), bool_and(is_valid), max(cycle) FROM odometer") == [
+        (12, 1_311, True, 1)
+    ]
+
+
+def test_a_source_that_turns_to_miles_and_back_stays_on_the_curve(lake):
+    miles = [round(km / 1.609344, 1) for km in CURVE[10:20]]
+    found = verdicts(lake, [*CURVE[:10], *miles, *CURVE[20:]])
+    assert [reason for _, reason in found] == [None] * 30
+    assert [km for km, _ in found] == pytest.approx(CURVE, abs=0.1)
+    assert lake.query("SELECT resets, round(distance_robust_km) FROM distance_driven") == [(0, 29)]
+
+
+def test_a_source_that_sent_miles_until_it_was_mended_was_on_the_curve(lake):
+    found = verdicts(lake, [*[km / 1.609344 for km in CURVE[:15]], *CURVE[15:]])
+    assert [reason for _, reason in found] == [None] * 30
+    assert [km for km, _ in found] == pytest.approx(CURVE)
+
+
+@pytest.mark.parametrize("off", [-5_000, -60, -7, 7, 60, 5_000])
+def test_of_two_sources_that_disagree_the_one_heard_on_more_days_is_the_curve(lake, off):
+    for day in range(6):
+        lake.odometer("1", [20_000 + 40 * day + n for n in range(20)], start=START + timedelta(days=day), minutes=30)
+    for day in range(2, 4):
+        for n in range(60):
+            at = START + timedelta(days=day, minutes=31 + 9 * n)
+            lake.add("1", at, "odometer", 20_000 + 40 * day + 9 * n / 30 + off, source="other")
+    lake.write()
+    assert lake.query("SELECT source, reason, count(*) FROM odometer GROUP BY ALL ORDER BY ALL") == [
+        ("other", "other_source", 120),
+        ("test", None, 120),
+    ]
+    assert lake.query("SELECT distance_robust_km, resets FROM distance_driven") == [(219, 0)]
+
+
+def test_two_sources_that_agree_are_both_on_the_curve_and_count_once(lake):
+    lake.odometer("1", CURVE)
+    for n, km in enumerate(CURVE):
+        lake.add("1", START + timedelta(minutes=10 * n), "odometer", km, source="other")
+    lake.write()
+    assert lake.query("SELECT count(*), bool_and(is_valid) FROM odometer") == [(60, True)]
+    assert lake.query("SELECT distance_robust_km FROM distance_driven") == [(29,)]
+
+
+def test_a_float_of_32_bits_below_the_reading_before_is_noise(lake):
+    assert reasons(lake, [88_164.32, 88_164.3125, 88_165]) == [None, "noise", None]

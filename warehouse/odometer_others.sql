@@ -1,0 +1,60 @@
+-- odometer_others(): the readings by which a source of a vehicle contradicts the one that counts.
+--
+-- Rules
+--   Of several sources the one with readings on the most days counts, then the one with the most readings, then any, but
+--   always the same. A reading of another contradicts it by more than 1 km: below a reading of it up to a day before, or above
+--   one up to a day after, and as metres too. Only such readings of it are asked that fit those beside them.
+CREATE MACRO odometer_others() AS TABLE
+WITH of_many AS (
+    SELECT vehicle_id
+    FROM signals
+    WHERE one_of(name, [
+        'odometer', 'powertrainTransmissionTravelledDistance', 'vehicle_state.odometer', 'Odometer',
+        'labels.odometer.value', 'signals.645', 'signals.114'
+    ])
+    GROUP BY ALL
+    HAVING min(source) <> max(source)
+),
+readings AS (
+    SELECT
+        vehicle_id,
+        timestamp,
+        sender,
+        event_id,
+        reading,
+        kilometres(reading) AS km,
+        row_number() OVER (PARTITION BY vehicle_id, sender, date ORDER BY timestamp, reading) = 1 AS is_first_of_day
+    FROM odometer_numbers()
+    JOIN of_many USING (vehicle_id)
+    WHERE reading > 100
+),
+counted AS (
+    SELECT *, count_if(is_first_of_day) OVER of_sender AS days, count(*) OVER of_sender AS readings
+    FROM readings
+    WINDOW of_sender AS (PARTITION BY vehicle_id, sender)
+),
+ranked AS (
+    SELECT
+        *,
+        dense_rank() OVER (PARTITION BY vehicle_id ORDER BY days DESC, readings DESC, sender DESC) = 1 AS counts,
+        plausible_step(lag(km) OVER of_sender, lag(timestamp) OVER of_sender, km, timestamp)
+            AND plausible_step(km, timestamp, lead(km) OVER of_sender, lead(timestamp) OVER of_sender) AS fits
+    FROM counted
+    WINDOW of_sender AS (PARTITION BY vehicle_id, sender ORDER BY timestamp, km)
+),
+bounded AS (
+    SELECT
+        *,
+        CASE WHEN counts AND fits THEN km END AS counting_km,
+        max(counting_km) OVER (in_time RANGE BETWEEN INTERVAL 24 HOUR PRECEDING AND CURRENT ROW) AS before_km,
+        min(counting_km) OVER (in_time RANGE BETWEEN CURRENT ROW AND INTERVAL 24 HOUR FOLLOWING) AS after_km
+    FROM ranked
+    WINDOW in_time AS (PARTITION BY vehicle_id ORDER BY timestamp)
+)
+SELECT DISTINCT vehicle_id, timestamp, event_id, reading
+FROM bounded
+WHERE NOT counts
+    AND before_km <= after_km + 1
+    AND km NOT BETWEEN before_km - 1 AND after_km + 1
+    AND km NOT BETWEEN (before_km - 1) * 1000 AND (after_km + 1) * 1000
+    AND km * 1000 NOT BETWEEN before_km - 1 AND after_km + 1;
