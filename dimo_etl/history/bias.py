@@ -21,7 +21,7 @@ _SHOWN = 0.88
 # How many shown events an assumption about the hidden ones is worth, against what windows told.
 _ASSUMED = 100
 # A window with a lesser share of shown events is one of the others alone, and tells nothing of how they mix.
-_MIXED = 0.3
+_MIXED = 0.15
 # How far a window's count is from what is foreseen, and at least how many events, when the hidden ones lie otherwise.
 _OTHERWISE, _OTHERWISE_EVENTS = 0.3, 100
 
@@ -62,7 +62,7 @@ class Bias:
             return
         one, two = self._shown()
         shown = ones * one + twos * two
-        if self._alike and self._assumed:
+        if self._alike:
             foreseen = shown * (1 + self._hidden)
             self._alike = abs(total - foreseen) < _OTHERWISE * foreseen + _OTHERWISE_EVENTS
             if not self._alike:
