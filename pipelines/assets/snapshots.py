@@ -28,7 +28,6 @@ class SnapshotsConfig(dg.Config):
     key=SNAPSHOTS,
     group_name="history",
     kinds={"python", "parquet"},
-    tags={"service": "device-data"},
     deps=[vehicles],
     owners=OWNERS,
     # An hour may be missed; a day without any means that nothing takes them.
