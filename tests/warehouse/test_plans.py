@@ -63,8 +63,7 @@ def test_a_view_names_what_it_reads_to_the_scan(simulated, view):
 )
 def test_a_view_of_several_names_reads_no_row_of_another(simulated, view, names):
     ((held,),) = simulated.query(f"SELECT count(*) FROM signals WHERE {names}")
-    (read,) = rows_read(simulated, f"FROM {view}")
-    assert read <= held
+    assert 0 < max(rows_read(simulated, f"FROM {view}")) <= held
 
 
 def test_the_catalogue_is_no_constant_that_every_plan_carries(simulated):
