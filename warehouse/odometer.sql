@@ -39,13 +39,13 @@
 --                 at different moments
 --
 -- Steps
---   1. Of each source, `leap`: a reading below which two or more of the five after it go on from the level of the two
+--   1. `leap`: a reading below which two or more of the five after it go on from the level of the two
 --      before it; not where two or more of the five before are as high, as before a reset. The first reading of all is
 --      one where two of the five after go on from the next one, below it.
---   2. Of each source, `step_back`: a reading below the highest of the five before it that are no leaps, to which one of
+--   2. `step_back`: a reading below the highest of the five before it that are no leaps, to which one of
 --      the five after returns. So of two odometers in one source the one with more readings is kept, and the higher one
 --      of two that take turns, as DIMO's status does.
---   3. All together, what is left is cut into runs wherever a step is not plausible. A run shorter than both its
+--   3. What is left is cut into runs wherever a step is not plausible. A run shorter than both its
 --      neighbours, which themselves agree, is out, unless it is in miles; so is a single reading that agrees with no run
 --      beside it: at the end of the data a lower odometer is believed only when a second reading confirms it.
 --   4. The runs that remain and do not agree, in miles neither, are cycles: a reset, or a swap of dashboards. Inside a
