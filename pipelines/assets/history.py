@@ -87,7 +87,8 @@ def history_assets(start: date) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: HistoryConfig, dimo: dg.ResourceParam[Dimo]
     ) -> Iterator[dg.Output[None]]:
         days = [date.fromisoformat(key) for key in context.partition_keys]
-        with explained(dimo), open_store(dimo.settings.warehouse) as store, Excerpt(store.root, SEEN_VIEWS) as excerpt:
+        root = dimo.settings.warehouse
+        with explained(dimo), open_store(root) as store, Excerpt(root, SEEN_VIEWS) as excerpt:
             failed = _Step(context, dimo, store, excerpt).run(days, config)
             if failed:
                 raise _summary(failed, len(days))

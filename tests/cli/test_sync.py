@@ -129,4 +129,5 @@ def test_a_sync_that_is_killed_midway_is_finished_by_the_next(user, sandbox):
     ]
     assert not [path for path in user.warehouse.glob(".tmp/*") if path.is_dir()]
     with dg.DagsterInstance.from_config(str(user.home)) as instance:
-        assert sorted(run.status.name for run in instance.get_runs()) == ["FAILURE", "SUCCESS"]
+        ended = sorted((run.job_name, run.status.name) for run in instance.get_runs())
+    assert ended == [("answers", "SUCCESS"), ("daily_history", "FAILURE"), ("daily_history", "SUCCESS")]
