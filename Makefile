@@ -10,8 +10,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 demo: $(VENV)/installed
 	$(BIN)/dimo-etl demo
 
+# A module is one process's, so that what its tests share is made once; three, as some wait for a server to do its part.
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 # The long version of the tests that kill, refuse, damage and storm, and the figures of what was tried.
 reliability: $(VENV)/installed-test
