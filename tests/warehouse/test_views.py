@@ -225,22 +225,6 @@ def test_coverage_is_a_calendar_that_tells_complete_from_incomplete_from_unknown
     assert lake.query(f"SELECT count(*) FROM coverage WHERE state = 'never_asked' AND {adds_up}") == [(5,)]
 
 
-def test_the_calendar_has_the_vehicles_that_are_shared_but_were_never_asked_for(lake):
-    lake.cover("1", "2026-01-05")
-    lake.cover("1", "2026-01-06")
-    lake.write()
-    with Store(str(lake.root)) as store:
-        listing = Listing(at("2026-01-06T06:00"), {"1": frozenset({1}), "2": frozenset({1})})
-        add_vehicles(store, [Vehicle("1", token_id=1), Vehicle("2", token_id=2)], listing)
-    publish(lake.root)
-    assert lake.query("SELECT vehicle_id, day(date), state FROM coverage ORDER BY ALL") == [
-        ("1", 5, "complete"),
-        ("1", 6, "complete"),
-        ("2", 5, "never_asked"),
-        ("2", 6, "never_asked"),
-    ]
-
-
 def test_vehicles_are_those_listed_and_those_with_a_day_described_by_the_listing_then_by_themselves(lake):
     listed = pa.table(
         {
