@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NoReturn
@@ -30,9 +30,6 @@ from pipelines.resources import Dimo
 WORKSPACE = Path(__file__).with_name("workspace.yaml")
 # After these the next batch would only fail the same way.
 _POINTLESS = (AuthError, ServiceDownError, WarehouseError)
-
-
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class Dagster:
@@ -59,25 +56,21 @@ class Dagster:
             bury_the_dead(instance)
             for start in range(0, len(days), DAYS_A_BATCH):
                 batch = days[start : start + DAYS_A_BATCH]
-                dimo = Dimo(lambda: settings, progress=progress, done=fetched.append, interactive=True)
-                result = (
-                    build_defs(dimo)
-                    .resolve_job_def(JOB)
-                    .execute_in_process(
-                        instance=instance,
-                        tags={**range_tags(batch[0], batch[-1]), PROCESS_TAG: this_process()},
-                        run_config={"ops": {STEP: {"config": {"vehicles": list(only), "refresh": refresh}}}} | _QUIET,
-                        raise_on_error=False,
-                    )
+                failure = _run(
+                    JOB,
+                    instance,
+                    Dimo(lambda: settings, progress=progress, done=fetched.append, interactive=True),
+                    tags=range_tags(batch[0], batch[-1]),
+                    ops={STEP: {"config": {"vehicles": list(only), "refresh": refresh}}},
                 )
-                if _interrupted(result):
-                    raise KeyboardInterrupt
-                if not result.success:
-                    error = dimo.error or _unexplained(result)
-                    if isinstance(error, _POINTLESS) or not fetched:
-                        break
+                error = failure or error
+                if isinstance(failure, _POINTLESS) or (failure is not None and not fetched):
+                    break
             if fetched and not broken_promises(instance):
-                error = _answer(instance, settings) or error
+                # Days cost history requests and nothing else; distances have a command of their own.
+                shown = [dg.AssetKey(view.name) for view in VIEWS]
+                dimo = Dimo(lambda: settings, interactive=True)
+                error = _run(ANSWERS_JOB, instance, dimo, assets=shown) or error
         return Brought(fetched, error)
 
     def serve(self, host: str, port: int) -> NoReturn:
@@ -106,18 +99,28 @@ class Dagster:
         return health()
 
 
-def _answer(instance: dg.DagsterInstance, settings: Settings) -> DimoError | None:
-    """Publish the views over the days; why not, where that fails."""
-    dimo = Dimo(lambda: settings, interactive=True)
+def _run(
+    job: str,
+    instance: dg.DagsterInstance,
+    dimo: Dimo,
+    *,
+    tags: Mapping[str, str] | None = None,
+    ops: Mapping[str, object] | None = None,
+    assets: Sequence[dg.AssetKey] | None = None,
+) -> DimoError | None:
+    """Run a job here and now, or some of its assets, without a word; why it failed, where it did.
+
+    Raises:
+        KeyboardInterrupt: it was told to stop.
+    """
     result = (
         build_defs(dimo)
-        .resolve_job_def(ANSWERS_JOB)
+        .resolve_job_def(job)
         .execute_in_process(
             instance=instance,
-            tags={PROCESS_TAG: this_process()},
-            run_config=_QUIET,
-            # Days cost history requests and nothing else; distances have a command of their own.
-            asset_selection=[dg.AssetKey(view.name) for view in VIEWS],
+            tags={**(tags or {}), PROCESS_TAG: this_process()},
+            run_config={"ops": ops or {}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            asset_selection=assets,
             raise_on_error=False,
         )
     )
