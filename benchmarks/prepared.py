@@ -24,9 +24,11 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from benchmarks import responses
-from dimo_etl.batch import fetch_days, write_signals
+from dimo_etl.batch import fetch_days
 from dimo_etl.config import Settings
 from dimo_etl.history.fetch import Outcome
+from dimo_etl.lake.signals import write_day
+from dimo_etl.lake.stores import open_store
 
 _CAP = 1_000
 
@@ -96,7 +98,8 @@ def sync(service: Service, root: Path, vehicles: Iterable[int], days: Sequence[d
     proved = (Outcome.COMPLETE, Outcome.ALREADY_COMPLETE)
     if not all(done.outcome in proved for day in fetched.days for done in day.vehicle_days):
         raise SystemExit("Not every day is complete.")
-    written = [write_signals(chosen, day) for day in days]
+    with open_store(chosen.warehouse) as store:
+        written = [write_day(store, day) for day in days]
     files = sum(one is not None and one.rewritten for one in written)
     return Synced(fetched.requests, files, brought - started, time.perf_counter() - brought)
 

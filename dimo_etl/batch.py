@@ -218,9 +218,3 @@ def flatten_day(store: Store, day: DayFetched) -> None:
     except DimoError as error:
         day.unflattened = error
     day.flattening_s = time.monotonic() - began
-
-
-def write_signals(settings: Settings, day: date) -> DayWritten | None:
-    """Bring a day's Parquet file up to date with its raw units; None where nothing is held of it."""
-    with open_store(settings.warehouse) as store:
-        return write_day(store, day)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dimo_etl.batch import fetch_days, write_signals
+from dimo_etl.batch import fetch_days
 from dimo_etl.config import Settings
 from dimo_etl.errors import AuthError, InputError, ServiceError
 from dimo_etl.history.fetch import Outcome
 from dimo_etl.sandbox.server import SandboxServer
+from tests.signals import write_signals
 
 DAYS = [date(2026, 1, 12), date(2026, 1, 13)]
 QUIET = ("5023", "8102")

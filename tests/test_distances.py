@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dimo_etl.batch import fetch_days, write_signals
+from dimo_etl.batch import fetch_days
 from dimo_etl.config import Settings
 from dimo_etl.distances import bring_distances
 from dimo_etl.model import days_between
 from dimo_etl.sandbox.server import SandboxServer
 from dimo_etl.warehouse import Warehouse
+from tests.signals import write_signals
 
 TODAY = date(2025, 6, 20)
 LEXUS, HONDA, TACOMA = 5023, 7345, 6120

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dimo_etl.batch import fetch_days, remember_vehicles, write_signals
+from dimo_etl.batch import fetch_days, remember_vehicles
 from dimo_etl.config import Settings
 from dimo_etl.connection import Connection
 from dimo_etl.errors import InputError
@@ -23,6 +23,7 @@ from dimo_etl.warehouse.publish import publish
 from tests.cli.conftest import User
 from tests.lake.make import DAY as OTHER_DAY
 from tests.lake.make import events, imported
+from tests.signals import write_signals
 
 DAY = date(2026, 1, 11)
 LISTING = "/devices-api"

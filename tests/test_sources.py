@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from dimo_etl.batch import fetch_days, write_signals
+from dimo_etl.batch import fetch_days
 from dimo_etl.config import Settings, source_named
 from dimo_etl.errors import ConfigError
 from dimo_etl.history.sources import SOURCES
 from dimo_etl.model import day_window
 from dimo_etl.sandbox.server import SandboxServer
 from dimo_etl.warehouse import Warehouse
+from tests.signals import write_signals
 
 FIRST = date(2026, 1, 8)
 DAYS = [FIRST + timedelta(days=n) for n in range(4)]

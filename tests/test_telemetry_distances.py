@@ -12,7 +12,7 @@ from dimo_etl.api.exchange import SIGNALS, VehicleTokens
 from dimo_etl.api.telemetry import Telemetry
 from dimo_etl.api.telemetry_distances import TelemetryDistances
 from dimo_etl.api.transport import Transport
-from dimo_etl.batch import fetch_days, write_signals
+from dimo_etl.batch import fetch_days
 from dimo_etl.config import SANDBOX_LICENCE, Settings
 from dimo_etl.distances import bring_distances
 from dimo_etl.errors import ServiceError
@@ -22,6 +22,7 @@ from dimo_etl.warehouse import Warehouse
 from dimo_etl.warehouse.publish import publish
 from tests.api.routes import Developer
 from tests.api.server import Server, ok
+from tests.signals import write_signals
 
 TODAY = date(2026, 1, 15)
 NOW = datetime(2026, 1, 15, 23, 59, tzinfo=UTC)

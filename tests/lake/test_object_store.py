@@ -14,7 +14,7 @@ import pytest
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from typer.testing import CliRunner
 
-from dimo_etl.batch import fetch_days, write_signals
+from dimo_etl.batch import fetch_days
 from dimo_etl.cli.application import add_commands, app
 from dimo_etl.config import Settings
 from dimo_etl.errors import ConfigError, QueryError, WarehouseError
@@ -30,6 +30,7 @@ from dimo_etl.warehouse import Warehouse
 from dimo_etl.warehouse.publish import publish
 from tests.cli.conftest import User
 from tests.lake.make import DAY, START_US, day_bytes, events, fetched, quarantined
+from tests.signals import write_signals
 
 DAYS = [date(2026, 1, 12), date(2026, 1, 13)]
 VEHICLE = "5023"

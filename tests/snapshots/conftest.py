@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from dimo_etl.api.retry import RetryPolicy
-from dimo_etl.batch import fetch_days, write_signals
+from dimo_etl.batch import fetch_days
 from dimo_etl.config import Settings
 from dimo_etl.connection import Connection
 from dimo_etl.lake.store import Store
 from dimo_etl.sandbox.server import SandboxServer
 from dimo_etl.snapshots.take import VehicleSnapshot, take_snapshots
 from dimo_etl.warehouse import Warehouse
+from tests.signals import write_signals
 
 TODAY = date(2026, 1, 14)
 LEXUS, HONDA, TESLA = "5023", "7345", "8102"

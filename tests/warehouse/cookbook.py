@@ -8,11 +8,12 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-from dimo_etl.batch import fetch_days, remember_vehicles, write_signals
+from dimo_etl.batch import fetch_days, remember_vehicles
 from dimo_etl.config import Settings
 from dimo_etl.model import days_between
 from dimo_etl.sandbox.server import SandboxServer
 from dimo_etl.warehouse import Warehouse, show
+from tests.signals import write_signals
 
 FILE = Path(__file__).parents[2] / "warehouse" / "README.md"
 TODAY, DAYS = date(2026, 1, 15), 7
