@@ -27,18 +27,13 @@ WITH moments AS (
         vehicle_id,
         timestamp,
         max(received_at) AS received_at,
-        bool_or(name IN (
-            'odometer', 'powertrainTransmissionTravelledDistance', 'vehicle_state.odometer', 'Odometer',
-            'labels.odometer.value', 'signals.645', 'signals.114'
-        )) AS has_odometer,
+        bool_or(one_of(name, odometer_names())) AS has_odometer,
         bool_or(name IN (
             'latitude', 'currentLocationCoordinates.latitude', 'drive_state.latitude', 'Location.latitude',
             'labels.geolocation.latitude', 'pos.lat'
         )) AS has_position
     FROM signals
-    WHERE one_of(name, [
-        'odometer', 'powertrainTransmissionTravelledDistance', 'vehicle_state.odometer', 'Odometer',
-        'labels.odometer.value', 'signals.645', 'signals.114',
+    WHERE one_of(name, odometer_names() || [
         'latitude', 'currentLocationCoordinates.latitude', 'drive_state.latitude', 'Location.latitude',
         'labels.geolocation.latitude', 'pos.lat',
         'speed', 'vehicleSpeed', 'drive_state.speed', 'VehicleSpeed', 'labels.speed.value', 'pos.spd', 'signals.95',

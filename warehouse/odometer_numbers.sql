@@ -20,10 +20,7 @@ WITH received AS (
             ELSE sent
         END AS number
     FROM signals
-    WHERE one_of(name, [
-        'odometer', 'powertrainTransmissionTravelledDistance', 'vehicle_state.odometer', 'Odometer',
-        'labels.odometer.value', 'signals.645', 'signals.114'
-    ]) AND value_json IS DISTINCT FROM 'null'
+    WHERE one_of(name, odometer_names()) AND value_json IS DISTINCT FROM 'null'
         AND NOT coalesce(
             CASE name WHEN 'signals.645' THEN code > 4294967294 ELSE code = 0 OR code > 4211081215 END, false
         )

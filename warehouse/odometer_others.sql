@@ -8,10 +8,7 @@ CREATE MACRO odometer_others() AS TABLE
 WITH of_many AS (
     SELECT vehicle_id
     FROM signals
-    WHERE one_of(name, [
-        'odometer', 'powertrainTransmissionTravelledDistance', 'vehicle_state.odometer', 'Odometer',
-        'labels.odometer.value', 'signals.645', 'signals.114'
-    ])
+    WHERE one_of(name, odometer_names())
     GROUP BY ALL
     HAVING min(source) <> max(source)
 ),

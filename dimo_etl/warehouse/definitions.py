@@ -34,6 +34,7 @@ ORDER = (
     "kilometres",
     "per_cent",
     "one_of",
+    "odometer_names",
     "signals",
     "signal_catalogue",
     "canonical_ratio",
