@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test reliability bench lint cookbook clean
+.PHONY: demo test reliability bench lint cookbook columns clean
 
 demo: $(VENV)/installed
 	$(BIN)/dimo-etl demo
@@ -42,6 +42,10 @@ $(VENV)/installed-test: pyproject.toml constraints.txt
 # The answers in warehouse/README.md, from the queries in it.
 cookbook: $(VENV)/installed-test
 	$(BIN)/python -m tests.warehouse.cookbook
+
+# What DuckDB says of the views' columns, for warehouse/columns.json.
+columns: $(VENV)/installed-test
+	$(BIN)/python -m tests.warehouse.asked_columns
 
 $(VENV)/installed-bench: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -8,7 +8,7 @@ import dagster as dg
 import pyarrow as pa
 
 from dimo_etl.warehouse import views
-from dimo_etl.warehouse.lineage import column_sources
+from dimo_etl.warehouse.columns import column_sources
 
 
 def table_schema(schema: pa.Schema) -> dg.TableSchema:

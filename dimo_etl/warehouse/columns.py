@@ -1,30 +1,51 @@
-"""The types of the views' columns, which only DuckDB knows.
+"""The columns of the views: their types, and the columns they are computed from.
 
-Promise: they are those of every warehouse, whatever it holds, and asking for them needs none.
+Promise: DuckDB alone says both, and neither depends on what a warehouse holds. Asking takes seconds, so what it said of
+these definitions is kept beside them, in `warehouse/columns.json`; `make columns` asks anew.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-from dimo_etl.warehouse.definitions import statements, views
+import orjson
 
-# A folder that no lake lies in: the definitions are then over empty relations.
-NO_LAKE = Path("/nonexistent")
+from dimo_etl.warehouse.definitions import SQL_FOLDER
+
+FILE = SQL_FOLDER / "columns.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A column that another column is computed from."""
+
+    view: str
+    column: str
 
 
 @cache
 def column_types() -> dict[str, dict[str, str]]:
     """The type of each column of each view and table macro, in the order the columns come."""
-    import duckdb
+    return {name: {column: said["type"] for column, said in columns.items()} for name, columns in _said().items()}
 
-    with duckdb.connect() as connection:
-        for statement in statements(NO_LAKE):
-            connection.execute(statement)
-        return {
-            view.name: {
-                str(row[0]): str(row[1]).lower() for row in connection.execute(f"DESCRIBE {view.example}").fetchall()
-            }
-            for view in views()
+
+@cache
+def column_sources() -> dict[str, dict[str, tuple[Source, ...]]]:
+    """By view and column, the columns of other views it is computed from.
+
+    Columns that only decide which rows there are count where a column is made from nothing else.
+    """
+    return {
+        name: {
+            column: tuple(Source(*source.split(".")) for source in said["from"].split())
+            for column, said in columns.items()
         }
+        for name, columns in _said().items()
+    }
+
+
+@cache
+def _said() -> dict[str, dict[str, dict[str, str]]]:
+    said: dict[str, dict[str, dict[str, str]]] = orjson.loads(FILE.read_bytes())
+    return said

@@ -1,33 +1,16 @@
-"""What views and columns are made from, as found in the SQL itself."""
+"""What views are made from, as found in the SQL itself."""
 
 from __future__ import annotations
 
 import pytest
 
-from dimo_etl.warehouse import lineage, views
-from dimo_etl.warehouse.lineage import Source
+from dimo_etl.warehouse import lineage
 
 
 def test_a_view_reads_the_views_it_names_and_those_of_the_macros_it_calls() -> None:
     assert lineage.reads("odometer") == ("signals",)
     assert "odometer" in lineage.reads("distance_daily"), "through the macro distance_daily_in"
     assert lineage.reads("snapshots") == (), "its column `signals` is not the view"
-
-
-def test_a_column_is_made_from_the_columns_it_is_computed_from() -> None:
-    found = lineage.column_sources()
-    assert found["odometer_daily"]["first_km"] == (Source("odometer", "odometer_km"),)
-    assert found["latest"]["value_string"] == (Source("signals", "value_string"),)
-    assert Source("signals", "value_string") in found["errors"]["error_code"]
-
-
-def test_every_column_of_every_view_has_an_entry_and_every_source_is_a_column_that_is_described() -> None:
-    described = {view.name: {column.name for column in view.columns} for view in views()}
-    found = lineage.column_sources()
-    assert {name: set(columns) for name, columns in found.items()} == described
-    for columns in found.values():
-        for sources in columns.values():
-            assert all(source.column in described[source.view] for source in sources)
 
 
 def test_the_version_of_a_view_changes_with_its_sql_and_with_that_of_what_it_is_built_on(
