@@ -98,7 +98,7 @@ def _history(file: Path) -> History:
 
 
 class _Names(Completer):
-    def __init__(self, known: list[View], warehouse: Warehouse) -> None:
+    def __init__(self, known: Sequence[View], warehouse: Warehouse) -> None:
         self._known = known
         self._warehouse = warehouse
 

@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -160,10 +161,11 @@ class View:
     header: str
 
 
-def views() -> list[View]:
+@cache
+def views() -> tuple[View, ...]:
     """The views and table macros there are to query, in the order they build on each other."""
     described = (_describe(name, _text(name)) for name in ORDER)
-    return [view for view in described if view.columns]
+    return tuple(view for view in described if view.columns)
 
 
 def statements(root: Path | BucketStore, names: Sequence[str] = ORDER) -> list[str]:

@@ -54,12 +54,14 @@ def version_of(name: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
+@cache
 def _uses(name: str) -> set[str]:
     """The views and macros that a definition names."""
     used = {relation or function for relation, function in _USED.findall(_code(definitions()[name]))}
     return (used & set(ORDER)) - {name}
 
 
+@cache
 def is_view(name: str) -> bool:
     """Whether a name is that of a view; it is a macro's otherwise."""
     return _code(definitions()[name]).startswith("CREATE VIEW")
