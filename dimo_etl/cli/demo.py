@@ -69,7 +69,7 @@ def demo(
     with Warehouse.open(Path(settings.warehouse)) as warehouse:
         for question, query in _QUESTIONS:
             typer.echo(f"\n{question}")
-            show.write_table(warehouse.batches(query), sys.stdout)
+            show.write_table(warehouse.execute(query), sys.stdout)
     if not brought.days:
         raise DimoError("The demo brought no days; run it again.")
     typer.echo(_NEXT.format(program=_program()))

@@ -9,6 +9,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, TextIO
@@ -18,7 +19,12 @@ import typer
 from dimo_etl.errors import InputError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from dimo_etl.warehouse import Warehouse
+
+# A month would be thirty days, and a nanosecond none.
+_CUT_SHORT = ("INTERVAL", "TIMESTAMP_NS")
 
 
 class Format(StrEnum):
@@ -57,20 +63,36 @@ def answer(warehouse: Warehouse, query: str, form: Format, output: Path | None =
 
     if form is Format.PARQUET and output is None and sys.stdout.isatty():
         raise InputError("Parquet is not for a terminal; name a file with -o, or send the output to one.")
-    batches = warehouse.batches(query)
     if form is Format.PARQUET:
+        batches = warehouse.batches(query)
         with _binary(output) as binary:
             show.write_parquet(batches, binary)
         return
+    rows: show.Rows = warehouse.execute(query)
+    if any(cut in kind for kind in rows.types for cut in _CUT_SHORT):
+        rows = _Exact(rows.columns, rows.types, warehouse.batches(query))
     with _text(output) as out:
         if form is Format.CSV:
-            show.write_csv(batches, out)
+            show.write_csv(rows, out)
         elif form is Format.JSON:
-            show.write_json(batches, out)
+            show.write_json(rows, out)
         elif form is Format.MARKDOWN:
-            show.write_markdown(batches, out)
-        elif show.write_table(batches, out):
+            show.write_markdown(rows, out)
+        elif show.write_table(rows, out):
             typer.echo(f"Only the first {show.TABLE_ROWS:,} rows are shown; another --format gives all.", err=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Exact:
+    """Rows by way of Arrow, which holds whole what Python's own types cut short."""
+
+    columns: list[str]
+    types: list[str]
+    batches: Iterator[pa.RecordBatch]
+
+    def __iter__(self) -> Iterator[tuple[object, ...]]:
+        for batch in self.batches:
+            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 def _binary(output: Path | None) -> AbstractContextManager[BinaryIO]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dimo_etl.lake.bucket import BucketStore
-from dimo_etl.lake.store import Store
+if TYPE_CHECKING:
+    from dimo_etl.lake.store import Store
 
 
 def open_store(root: str) -> Store:
@@ -17,6 +18,10 @@ def open_store(root: str) -> Store:
     Raises:
         ConfigError, WarehouseError: those of `BucketStore`.
     """
+    # Both load Arrow, which most that ask whether it is an address do without.
+    from dimo_etl.lake.bucket import BucketStore
+    from dimo_etl.lake.store import Store
+
     return BucketStore(root) if is_address(root) else Store(root)
 
 

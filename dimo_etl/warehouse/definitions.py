@@ -16,15 +16,16 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
-import pyarrow as pa
 
 import dimo_etl
 from dimo_etl.errors import WarehouseError
 from dimo_etl.lake import layout
-from dimo_etl.lake.bucket import BucketStore
-from dimo_etl.schema import SIGNALS
+
+if TYPE_CHECKING:
+    from dimo_etl.lake.bucket import BucketStore
 
 SQL_FOLDER = Path(dimo_etl.__file__).parents[1] / "warehouse"
 # Each file may use those before it.
@@ -201,18 +202,19 @@ def _text(name: str) -> str:
 
 def _bindings(root: Path | BucketStore) -> Mapping[str, str]:
     """What stands for the files: a scan where there are any, an empty relation with their columns where not."""
-    escaped = root.root if isinstance(root, BucketStore) else glob.escape(str(root))
+    escaped = glob.escape(str(root)) if isinstance(root, Path) else root.root
     days = quoted(f"{escaped}/signals/date=*/signals.parquet")
     refused = quoted(f"{escaped}/quarantine/date=*/*.parquet")
     shown = quoted(f"{escaped}/snapshots/date=*/*.parquet")
     listed = quoted(f"{escaped}/{layout.VEHICLES}")
     said = quoted(f"{escaped}/{layout.DISTANCES}/asked=*/*.parquet")
     by_day = "hive_partitioning = true, hive_types = {'date': DATE}"
-    signals, footers = _empty(_signals_columns()), _empty(_FOOTERS)
     if _any_day(root, "signals"):
         signals, footers = f"read_parquet({days}, {by_day})", f"parquet_kv_metadata({days})"
+    else:
+        signals, footers = _empty(_signals_columns()), _empty(_FOOTERS)
     vehicles = _empty(_VEHICLES)
-    if root.exists(layout.VEHICLES) if isinstance(root, BucketStore) else (root / layout.VEHICLES).is_file():
+    if (root / layout.VEHICLES).is_file() if isinstance(root, Path) else root.exists(layout.VEHICLES):
         vehicles = _widened(f"read_parquet({listed})", _VEHICLES)
     distances = _empty(_DISTANCES)
     if _any_day(root, layout.DISTANCES, "asked"):
@@ -236,7 +238,7 @@ def _catalogue() -> str:
 
 def _any_day(root: Path | BucketStore, name: str, key: str = "date") -> bool:
     """Whether a glob over the days of a folder would match; it stops at the first, however many there are."""
-    if isinstance(root, BucketStore):
+    if not isinstance(root, Path):
         days = (f"{name}/{day}" for day in root.names(name) if day.startswith(f"{key}="))
         return any(file.endswith(".parquet") for day in days for file in root.names(day))
     folder = root / name
@@ -263,13 +265,10 @@ def _widened(relation: str, columns: Mapping[str, str]) -> str:
 
 
 def _signals_columns() -> dict[str, str]:
-    return {field.name: _duckdb_type(field.type) for field in SIGNALS} | {"date": "DATE"}
+    from dimo_etl.schema import SIGNALS
 
-
-def _duckdb_type(kind: pa.DataType) -> str:
-    if pa.types.is_timestamp(kind):
-        return "TIMESTAMPTZ"
-    return {pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN"}.get(kind, "VARCHAR")
+    kinds = {"timestamp[us, tz=UTC]": "TIMESTAMPTZ", "double": "DOUBLE", "bool": "BOOLEAN"}
+    return {field.name: kinds.get(str(field.type), "VARCHAR") for field in SIGNALS} | {"date": "DATE"}
 
 
 def _describe(name: str, text: str) -> View:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dimo_etl.errors import QueryError, WarehouseError
-from dimo_etl.lake.bucket import BucketStore
-from dimo_etl.lake.tables import UNREADABLE
 from dimo_etl.warehouse.show import printable
+
+if TYPE_CHECKING:
+    from dimo_etl.lake.bucket import BucketStore
 
 
 @contextmanager
@@ -29,9 +30,11 @@ def explained(root: Path | BucketStore) -> Iterator[None]:
     """
     try:
         yield
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, duckdb.Error | OSError) and not _is_of_arrow(error):
+            raise
         message = _first_line(error)
-        if isinstance(root, BucketStore):
+        if not isinstance(root, Path):
             if root.refused(error):
                 with root.explained("query"):
                     raise OSError(str(error)) from error
@@ -59,8 +62,14 @@ def is_about_files(error: Exception, root: Path | BucketStore) -> bool:
     # A broken page is reported by the Parquet decoder, as a plain duckdb.Error that does not name the file; while rows
     # are handed over as Arrow it comes through Arrow, as an OSError.
     if isinstance(error, duckdb.IOException | duckdb.InvalidInputException):
-        return (root.root if isinstance(root, BucketStore) else str(root)) in _first_line(error)
-    return type(error) is duckdb.Error or isinstance(error, pa.ArrowException | OSError)
+        return (str(root) if isinstance(root, Path) else root.root) in _first_line(error)
+    return type(error) is duckdb.Error or isinstance(error, OSError) or _is_of_arrow(error)
+
+
+def _is_of_arrow(error: Exception) -> bool:
+    """Whether Arrow raised it, which most queries never load."""
+    arrow = sys.modules.get("pyarrow")
+    return arrow is not None and isinstance(error, arrow.ArrowException)
 
 
 def told(error: BaseException) -> str:
@@ -79,6 +88,10 @@ def _named_file(message: str, root: str) -> str | None:
 
 def _damaged_file(root: Path, named: str | None) -> Path | None:
     """The first Parquet file of the views that cannot be read to its end, looked for first where the error points."""
+    import pyarrow.parquet as pq
+
+    from dimo_etl.lake.tables import UNREADABLE
+
     patterns = (
         "signals/date=*/*.parquet",
         "quarantine/date=*/*.parquet",

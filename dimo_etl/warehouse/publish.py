@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dimo_etl.errors import WarehouseError
-from dimo_etl.lake.bucket import BucketStore
 from dimo_etl.lake.stores import is_address, open_store
 from dimo_etl.warehouse.definitions import digest, statements
+
+if TYPE_CHECKING:
+    from dimo_etl.lake.bucket import BucketStore
 
 DATABASE = "dimo.duckdb"
 _STAMP = ".views"
@@ -37,12 +40,10 @@ def publish(root: Path | str) -> bool:
     Raises:
         WarehouseError: the folder or the object store cannot be written to.
     """
-    store = open_store(str(root if is_address(root) else Path(root).absolute()))
-    lake = store if isinstance(store, BucketStore) else Path(store.root)
-    wanted = statements(lake)
-    if _is_current(lake, wanted):
+    lake = _lake(root)
+    if _is_current(lake, statements(lake)):
         return False
-    with store, store.lock("publish"):
+    with open_store(str(lake)) if isinstance(lake, Path) else lake as store, store.lock("publish"):
         # Another process may have done it meanwhile, or the lake's first file may have come.
         wanted = statements(lake)
         if _is_current(lake, wanted):
@@ -50,6 +51,15 @@ def publish(root: Path | str) -> bool:
         store.put(DATABASE, _database(lake, wanted))
         store.put(_STAMP, _stamp(lake, wanted).encode())
     return True
+
+
+def _lake(root: Path | str) -> Path | BucketStore:
+    """Where the files are; for a folder no store is opened, which would load Arrow to look whether anything changed."""
+    if not is_address(root):
+        return Path(root).absolute()
+    from dimo_etl.lake.bucket import BucketStore
+
+    return BucketStore(str(root))
 
 
 def _database(lake: Path | BucketStore, defining: list[str]) -> bytes:
@@ -61,7 +71,7 @@ def _database(lake: Path | BucketStore, defining: list[str]) -> bytes:
         path = Path(folder) / DATABASE
         try:
             with duckdb.connect(path) as connection:
-                if isinstance(lake, BucketStore):
+                if not isinstance(lake, Path):
                     from dimo_etl.warehouse import remote
 
                     remote.connect(connection, lake, briefly=True)
@@ -80,7 +90,7 @@ def _database(lake: Path | BucketStore, defining: list[str]) -> bytes:
 def _is_current(lake: Path | BucketStore, wanted: list[str]) -> bool:
     """Whether the file in place is the one last published, from these definitions."""
     try:
-        if isinstance(lake, BucketStore):
+        if not isinstance(lake, Path):
             return lake.exists(_STAMP) and lake.read(_STAMP).decode() == _stamp(lake, wanted)
         return (lake / _STAMP).read_text() == _stamp(lake, wanted)
     except OSError:  # not there, or not to be read: it is made anew, which tells what cannot be written
@@ -89,7 +99,7 @@ def _is_current(lake: Path | BucketStore, wanted: list[str]) -> bool:
 
 def _stamp(lake: Path | BucketStore, defining: list[str]) -> str:
     """What a file published from these definitions is known by: a digest of them, and which file it is."""
-    if isinstance(lake, BucketStore):
+    if not isinstance(lake, Path):
         return f"{digest(defining)} {lake.identity(DATABASE)}"
     file = (lake / DATABASE).stat()
     return f"{digest(defining)} {file.st_ino} {file.st_size} {file.st_mtime_ns}"

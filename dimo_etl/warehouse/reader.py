@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, TypeVar
 from dimo_etl.config import DEMO_WAREHOUSE, Settings, load_environment
 from dimo_etl.errors import QueryError, WarehouseError
 from dimo_etl.lake import layout
-from dimo_etl.lake.bucket import BucketStore
 from dimo_etl.lake.stores import is_address
 from dimo_etl.warehouse.definitions import quoted
 from dimo_etl.warehouse.publish import DATABASE, publish
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     import pyarrow as pa
+
+    from dimo_etl.lake.bucket import BucketStore
 
 Parameters = Sequence[object] | Mapping[str, object]
 Given = TypeVar("Given")
@@ -48,32 +49,39 @@ class Result:
         self._cursor = cursor
         self._root = root
         # What is read of the files before the first row is there is read here, where it can be asked for again.
-        self._first = iter(cursor.fetchmany(_BATCH_ROWS))
+        self._held = iter(cursor.fetchmany(_BATCH_ROWS))
 
     @property
     def columns(self) -> list[str]:
         """The names of the columns."""
         return [str(column[0]) for column in self._cursor.description or []]
 
+    @property
+    def types(self) -> list[str]:
+        """The types of the columns, as SQL names them."""
+        return [str(column[1]) for column in self._cursor.description or []]
+
     def fetchone(self) -> tuple[object, ...] | None:
         """The next row; None after the last."""
-        from dimo_etl.warehouse.explain import explained
-
-        with explained(self._root):
-            row: tuple[object, ...] | None = next(self._first, None) or self._cursor.fetchone()
-            return row
+        row: tuple[object, ...] | None = next(self._held, None)
+        if row is None:
+            self._held = self._asked(lambda: iter(self._cursor.fetchmany(_BATCH_ROWS)))
+            row = next(self._held, None)
+        return row
 
     def fetchall(self) -> list[tuple[object, ...]]:
         """Every row that is left."""
-        from dimo_etl.warehouse.explain import explained
-
-        with explained(self._root):
-            rows: list[tuple[object, ...]] = [*self._first, *self._cursor.fetchall()]
-            return rows
+        return [*self._held, *self._asked(self._cursor.fetchall)]
 
     def __iter__(self) -> Iterator[tuple[object, ...]]:
         while (row := self.fetchone()) is not None:
             yield row
+
+    def _asked(self, fetch: Callable[[], Given]) -> Given:
+        from dimo_etl.warehouse.explain import explained
+
+        with explained(self._root):
+            return fetch()
 
 
 class Warehouse:
@@ -124,6 +132,8 @@ class Warehouse:
 
     @classmethod
     def _open_bucket(cls, address: str, *, unsafe: bool) -> Warehouse:
+        from dimo_etl.lake.bucket import BucketStore
+
         store = BucketStore(address)
         if store.is_empty():
             raise WarehouseError(f"There is no warehouse at {store.root} yet; bring some days with `dimo-etl sync`.")
@@ -145,19 +155,19 @@ class Warehouse:
             sql: one query; `?` and `$name` stand for parameters.
             params: their values.
         """
-        return self._asked(lambda cursor: Result(cursor.execute(self._allowed(sql), params), self._root))
+        return self._asked(lambda cursor: Result(cursor.execute(self._allowed(cursor, sql), params), self._root))
 
     def relation(self, sql: str, params: Parameters | None = None) -> duckdb.DuckDBPyRelation:
         """A query as a DuckDB relation, to build on; it runs when its rows are asked for."""
-        return self._asked(lambda cursor: cursor.sql(self._allowed(sql), params=params))
+        return self._asked(lambda cursor: cursor.sql(self._allowed(cursor, sql), params=params))
 
     def df(self, sql: str, params: Parameters | None = None) -> pd.DataFrame:
         """A query as a pandas DataFrame; times are UTC."""
-        return self._asked(lambda cursor: cursor.sql(self._allowed(sql), params=params).df())
+        return self._asked(lambda cursor: cursor.sql(self._allowed(cursor, sql), params=params).df())
 
     def arrow(self, sql: str, params: Parameters | None = None) -> pa.Table:
         """A query as an Arrow table; times are UTC."""
-        return self._asked(lambda cursor: cursor.sql(self._allowed(sql), params=params).to_arrow_table())
+        return self._asked(lambda cursor: cursor.sql(self._allowed(cursor, sql), params=params).to_arrow_table())
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """A query as Arrow record batches, streamed; at least one, which may be empty, so that columns are known."""
@@ -166,7 +176,7 @@ class Warehouse:
         from dimo_etl.warehouse.explain import explained
 
         def begun(cursor: duckdb.DuckDBPyConnection) -> tuple[pa.RecordBatchReader, pa.RecordBatch | None]:
-            reader = cursor.sql(self._allowed(sql)).to_arrow_reader(_BATCH_ROWS)
+            reader = cursor.sql(self._allowed(cursor, sql)).to_arrow_reader(_BATCH_ROWS)
             return reader, next(reader, None)
 
         reader, first = self._asked(begun)
@@ -229,7 +239,7 @@ def _session(root: Path | BucketStore, database: Path, spill: Path, *, unsafe: b
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
     # DuckDB holds both a pattern and the files it matches against these, so they are given both ways.
     names = ("signals", "quarantine", "snapshots", layout.DISTANCES)
-    where = root.root if isinstance(root, BucketStore) else str(root)
+    where = str(root) if isinstance(root, Path) else root.root
     folders = [f"{base}/{name}" for base in (where, glob.escape(where)) for name in names]
     files = [f"{base}/{layout.VEHICLES}" for base in (where, glob.escape(where))]
     opening = (
@@ -247,7 +257,7 @@ def _session(root: Path | BucketStore, database: Path, spill: Path, *, unsafe: b
         "SET lock_configuration = true",
     )
     with explained(root):
-        if isinstance(root, BucketStore):
+        if not isinstance(root, Path):
             from dimo_etl.warehouse import remote
 
             remote.connect(connection, root)
@@ -256,17 +266,17 @@ def _session(root: Path | BucketStore, database: Path, spill: Path, *, unsafe: b
     return connection
 
 
-def _statement(sql: str) -> str:
+def _statement(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
     """The text, if it is one statement.
 
     Raises:
         QueryError: it is none, or several.
     """
-    _kind(sql)
+    _kind(cursor, sql)
     return sql
 
 
-def _query(sql: str) -> str:
+def _query(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
     """The text, if it is one statement that only reads; DuckDB lets a session write where it may read.
 
     Raises:
@@ -274,23 +284,23 @@ def _query(sql: str) -> str:
     """
     import duckdb
 
-    kind = _kind(sql)
+    kind = _kind(cursor, sql)
     if kind != duckdb.StatementType.SELECT:
         raise QueryError(f"The warehouse is read-only: {kind.name} is refused; use SELECT, FROM, DESCRIBE or EXPLAIN.")
     return sql
 
 
-def _kind(sql: str) -> duckdb.StatementType:
+def _kind(cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.StatementType:
     """What the one statement of a text does, or what the one does that it explains."""
     import duckdb
 
     from dimo_etl.warehouse.explain import told
 
     try:
-        parsed = duckdb.extract_statements(sql)
+        parsed = cursor.extract_statements(sql)
         if parsed and parsed[0].type == duckdb.StatementType.EXPLAIN:
             explain = _EXPLAIN.match(sql)
-            parsed = duckdb.extract_statements(sql[explain.end() :]) if explain else []
+            parsed = cursor.extract_statements(sql[explain.end() :]) if explain else []
     except duckdb.Error as error:
         raise QueryError(f"The query cannot be run: {told(error)}.") from error
     if len(parsed) != 1:

@@ -1,4 +1,4 @@
-"""Rows as an aligned table, CSV, JSON, Markdown or Parquet, batch by batch.
+"""Rows as an aligned table, CSV, JSON, Markdown or Parquet, as they come.
 
 Promise: times are ISO 8601, UTC ones with `Z`; null is empty in CSV and tables; and text from a vehicle never reaches
 a terminal with a control character in it, which could rewrite the screen or type for the user.
@@ -12,38 +12,54 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import IO, TextIO
+from typing import IO, TYPE_CHECKING, Protocol, TextIO
 
 import orjson
-import pyarrow as pa
-from pyarrow import MonthDayNano
 
 from dimo_etl.errors import QueryError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 TABLE_ROWS = 1_000
-_NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+_NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)")
 # What Markdown, or HTML in it, would act on; an underscore inside a word is one of those it leaves alone.
 _MARKUP = re.compile(r"[\\`*<>\[\]|&~$#]|(?<!\w)_|_(?!\w)")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_JSON = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
-def write_table(batches: Iterable[pa.RecordBatch], out: TextIO) -> bool:
+class Rows(Protocol):
+    """The rows of an answer, such as a `Result`: each a tuple, with the names and SQL types of its columns."""
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+
+    @property
+    def types(self) -> list[str]:
+        """The types of the columns, as SQL names them."""
+
+    def __iter__(self) -> Iterator[tuple[object, ...]]: ...
+
+
+def write_table(rows: Rows, out: TextIO) -> bool:
     """Rows as a table, drawn where `out` is a terminal and aligned text otherwise.
 
     Args:
-        batches: at least one, which may be empty.
+        rows: what to write.
         out: where to write.
 
     Returns:
         Whether rows were left out: a table holds the first 1,000.
     """
-    names, rows = _rows(batches)
-    lines = [[_rounded(value) for value in row] for row in itertools.islice(rows, TABLE_ROWS)]
+    names, left = _told_apart(rows.columns), iter(rows)
+    lines = [[_rounded(value) for value in row] for row in itertools.islice(left, TABLE_ROWS)]
     if out.isatty():
         _draw_with_rich(names, lines, out)
     else:
         draw(names, lines, out)
-    return next(rows, None) is not None
+    return next(left, None) is not None
 
 
 def draw(heads: Sequence[str], lines: Iterable[Sequence[str]], out: TextIO) -> None:
@@ -80,37 +96,29 @@ def _draw_with_rich(heads: Sequence[str], lines: Sequence[Sequence[str]], out: T
         console.print(record)
 
 
-def write_csv(batches: Iterable[pa.RecordBatch], out: TextIO) -> None:
+def write_csv(rows: Rows, out: TextIO) -> None:
     """Rows as CSV with a header line (RFC 4180, but lines end in a line feed)."""
-    names, rows = _rows(batches)
     tame = printable if out.isatty() else str
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([tame(name) for name in names])
+    writer.writerow([tame(name) for name in _told_apart(rows.columns)])
     writer.writerows([tame(cell(value)) for value in row] for row in rows)
 
 
-def write_json(batches: Iterable[pa.RecordBatch], out: TextIO) -> None:
+def write_json(rows: Rows, out: TextIO) -> None:
     """Rows as a JSON array of objects, one row a line; numbers that are not finite are null."""
-    names, rows = _rows(batches)
+    names = _told_apart(rows.columns)
     opening = "["
     for row in rows:
-        document = orjson.dumps(
-            dict(zip(names, row, strict=True)),
-            default=_plain,
-            option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS,
-        ).decode()
+        document = _document(dict(zip(names, row, strict=True)))
         out.write(opening + "\n" + (_json_escaped(document) if out.isatty() else document))
         opening = ","
     out.write("\n]\n" if opening == "," else "[]\n")
 
 
-def write_markdown(batches: Iterable[pa.RecordBatch], out: TextIO) -> None:
+def write_markdown(rows: Rows, out: TextIO) -> None:
     """Rows as a Markdown table, numbers to the right; nothing in a text is markup, nor a control character."""
-    stream = iter(batches)
-    first = next(stream)
-    names, rows = _rows(itertools.chain([first], stream))
-    rules = ["---:" if any(test(field.type) for test in _NUMBERS) else "---" for field in first.schema]
-    out.write(_piped(map(unmarked, names)) + _piped(rules))
+    rules = ["---:" if _NUMBERS.fullmatch(kind) else "---" for kind in rows.types]
+    out.write(_piped(map(unmarked, _told_apart(rows.columns))) + _piped(rules))
     out.writelines(_piped(unmarked(_rounded(value)) for value in row) for row in rows)
 
 
@@ -120,13 +128,13 @@ def write_parquet(batches: Iterable[pa.RecordBatch], out: IO[bytes]) -> None:
     Raises:
         QueryError: a column has a type that Parquet does not know.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     stream = iter(batches)
     first = next(stream)
-    schema = pa.schema(
-        [field.with_name(name) for field, name in zip(first.schema, _told_apart(first.schema), strict=True)]
-    )
+    names = _told_apart(first.schema.names)
+    schema = pa.schema([field.with_name(name) for field, name in zip(first.schema, names, strict=True)])
     try:
         with pq.ParquetWriter(out, schema, compression="zstd") as writer:
             for batch in itertools.chain([first], stream):
@@ -156,10 +164,8 @@ def cell(value: object) -> str:
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, date | time):
         return value.isoformat()
-    if isinstance(value, MonthDayNano):
-        return f"P{value.months}M{value.days}DT{value.nanoseconds / 1e9:g}S"
-    if isinstance(value, list | dict):
-        return orjson.dumps(value, default=_plain, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS).decode()
+    if isinstance(value, list | dict | tuple):
+        return _span(value) or _document(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     return str(value)
@@ -193,20 +199,10 @@ def _utf16_escaped(char: str) -> str:
     return "".join(f"\\u{units[n : n + 2].hex()}" for n in range(0, len(units), 2))
 
 
-def _rows(batches: Iterable[pa.RecordBatch]) -> tuple[list[str], Iterator[tuple[object, ...]]]:
-    """The column names, told apart where two are the same, and the rows."""
-    stream = iter(batches)
-    first = next(stream)
-    return _told_apart(first.schema), (
-        row
-        for batch in itertools.chain([first], stream)
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
-    )
-
-
-def _told_apart(schema: pa.Schema) -> list[str]:
+def _told_apart(columns: Iterable[str]) -> list[str]:
+    """The column names, told apart where two are the same."""
     names: list[str] = []
-    for name in schema.names:
+    for name in columns:
         names.append(next(candidate for candidate in _candidates(name) if candidate not in names))
     return names
 
@@ -214,6 +210,31 @@ def _told_apart(schema: pa.Schema) -> list[str]:
 def _candidates(name: str) -> Iterator[str]:
     yield name
     yield from (f"{name}_{n}" for n in itertools.count(1))
+
+
+def _document(value: object) -> str:
+    """A value as JSON."""
+    try:
+        return orjson.dumps(value, default=_plain, option=_JSON).decode()
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_narrowed(value), default=_plain, option=_JSON).decode()
+
+
+def _narrowed(value: object) -> object:
+    """The same with what orjson refuses as what it takes: integers of more than 64 bits, times of day with a zone."""
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else cell(key): _narrowed(one) for key, one in value.items()}
+    if isinstance(value, list | tuple) and not _span(value):
+        return [_narrowed(one) for one in value]
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        return float(value)
+    return value.isoformat() if isinstance(value, time) else value
+
+
+def _span(value: object) -> str | None:
+    """An interval of Arrow's as ISO 8601; None for what is not one."""
+    months, days, nanoseconds = (getattr(value, part, None) for part in ("months", "days", "nanoseconds"))
+    return None if nanoseconds is None else f"P{months}M{days}DT{nanoseconds / 1e9:g}S"
 
 
 def _plain(value: object) -> object:

@@ -25,7 +25,7 @@ def answered(text: str, warehouse: Warehouse) -> str:
 
     def with_answer(query: re.Match[str]) -> str:
         out = io.StringIO()
-        show.write_table(warehouse.batches(query[1]), out)
+        show.write_table(warehouse.execute(query[1]), out)
         return f"```sql\n{query[1]}```\n\n```text\n{out.getvalue()}```\n"
 
     return _QUERY.sub(with_answer, text)

@@ -98,6 +98,16 @@ def test_markdown_is_a_table_in_which_no_text_is_markup(filled):
     assert lines[2:] == [r"| 10.5 | \<img onerror=x\>\|\`a\`\_b\_ | \\n | vehicle_id |"]
 
 
+def test_values_that_python_or_json_would_cut_short_are_given_whole(filled):
+    query = "SELECT INTERVAL 14 MONTHS AS span, TIMESTAMP_NS '2026-01-05 10:00:00.123456789' AS moment, {} AS sum"
+    shown = run(filled, "sql", "--format", "csv", query.format("(1::HUGEINT << 80)"))
+    assert shown.stdout.splitlines()[1] == f"P14M0DT0S,2026-01-05T10:00:00.123456789,{1 << 80}"
+    query = "SELECT 1::HUGEINT << 80 AS sum, [1, 2]::INT[2] AS pair, MAP {2: TIMETZ '10:00:00+02'} AS map"
+    assert json.loads(run(filled, "sql", "--format", "json", query).stdout) == [
+        {"sum": float(1 << 80), "pair": [1, 2], "map": {"2": "10:00:00+02:00"}}
+    ]
+
+
 def test_parquet_goes_to_a_file_with_its_types_and_replaces_it_whole(filled, tmp_path):
     file = tmp_path / "rows.parquet"
     file.write_text("old")
