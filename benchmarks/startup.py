@@ -11,16 +11,15 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks import measure
+from benchmarks import fleet, measure
 from benchmarks.measure import Ratio
-from dimo_etl.warehouse.publish import publish
 
 
 def measured(quick: bool) -> Iterator[Ratio]:
     """The help, and the least of queries."""
     program = str(Path(sys.executable).with_name("dimo-etl"))
     with tempfile.TemporaryDirectory() as folder:
-        publish(Path(folder))
+        fleet.build(Path(folder), 1, 1)
         here = {"DIMO_WAREHOUSE": folder}
         duck = "import duckdb; duckdb.connect().execute('select 1').fetchall()"
         calls = {
