@@ -10,7 +10,6 @@ from dimo_etl.lake.signals import write_day
 from dimo_etl.lake.store import Store
 from dimo_etl.sandbox.fleet import Fleet
 from dimo_etl.sandbox.vehicles import SimVehicle
-from dimo_etl.warehouse.publish import publish
 from tests.lake.make import fetched
 
 NOW = datetime(2026, 7, 1, 6, tzinfo=UTC)
@@ -25,7 +24,7 @@ def days_of(vehicle: SimVehicle) -> list[date]:
 
 
 def write_simulated(root: Path) -> None:
-    """Write the lake and publish its views."""
+    """Write the lake."""
     with Store(str(root)) as store:
         for day in (FIRST + timedelta(days=n) for n in range(DAYS)):
             for vehicle in FLEET.vehicles:
@@ -34,4 +33,3 @@ def write_simulated(root: Path) -> None:
                     given = [read_event(document.payload, index_id=document.doc_id) for document in documents]
                     fetched(store, given, str(vehicle.token_id), date=day, fetched_at=NOW)
             write_day(store, day)
-    publish(root)

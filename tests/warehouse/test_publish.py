@@ -27,6 +27,7 @@ root = Path(sys.argv[1])
 def test_publishing_again_changes_nothing(lake):
     lake.odometer("1", [10_000])
     lake.write()
+    publish(lake.root)
     file = lake.root / "dimo.duckdb"
     before = file.stat().st_ino
     assert publish(lake.root) is False
@@ -35,44 +36,51 @@ def test_publishing_again_changes_nothing(lake):
 
 def test_the_first_day_of_an_empty_lake_is_seen_after_publishing(lake):
     lake.write()
-    assert lake.query("SELECT count(*) FROM signals") == [(0,)]
+    publish(lake.root)
+    assert lake.published("SELECT count(*) FROM signals") == [(0,)]
     lake.odometer("1", [10_000])
     lake.write()
-    assert lake.query("SELECT count(*) FROM signals") == [(1,)]
+    publish(lake.root)
+    assert lake.published("SELECT count(*) FROM signals") == [(1,)]
 
 
 def test_a_new_day_is_seen_without_publishing(lake):
     lake.odometer("1", [10_000])
     lake.write()
+    publish(lake.root)
     inode = (lake.root / "dimo.duckdb").stat().st_ino
     lake.cover("1", "2026-01-09")
     lake.write()
+    publish(lake.root)
     assert (lake.root / "dimo.duckdb").stat().st_ino == inode
-    assert lake.query("SELECT count(*) FROM coverage") == [(1,)]
+    assert lake.published("SELECT count(*) FROM coverage") == [(1,)]
 
 
 def test_a_lake_that_became_empty_can_be_read_after_publishing(lake):
     lake.odometer("1", [10_000])
     lake.write()
+    publish(lake.root)
     shutil.rmtree(lake.root / "signals")
     assert publish(lake.root) is True
-    assert lake.query("FROM distance_daily") == []
+    assert lake.published("FROM distance_daily") == []
 
 
 def test_a_moved_lake_is_published_for_its_new_place(lake, tmp_path):
     lake.odometer("1", [10_000])
     lake.write()
+    publish(lake.root)
     moved = Lake(lake.root.rename(tmp_path / "moved"))
     assert publish(moved.root) is True
-    assert moved.query("SELECT count(*) FROM signals") == [(1,)]
+    assert moved.published("SELECT count(*) FROM signals") == [(1,)]
 
 
 @pytest.mark.parametrize("damage", [lambda file: file.write_bytes(b"not a database"), Path.unlink])
 def test_a_file_that_is_not_the_published_one_is_replaced(lake, damage):
     lake.write()
+    publish(lake.root)
     damage(lake.root / "dimo.duckdb")
     assert publish(lake.root) is True
-    assert lake.query("FROM vehicles") == []
+    assert lake.published("FROM vehicles") == []
 
 
 @pytest.mark.parametrize(
@@ -95,13 +103,15 @@ def test_any_folder_name_will_do(tmp_path, name):
 def test_the_file_holds_no_data(lake):
     lake.odometer("1", [10_000])
     lake.write()
+    publish(lake.root)
     with duckdb.connect(lake.root / "dimo.duckdb", read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
 
 
 def test_the_catalog_explains_each_view(lake):
     lake.write()
-    views = lake.query("SELECT count(comment), count(*) FROM duckdb_views() WHERE NOT internal")
+    publish(lake.root)
+    views = lake.published("SELECT count(comment), count(*) FROM duckdb_views() WHERE NOT internal")
     assert views[0][0] == views[0][1] > 10
 
 
@@ -114,11 +124,12 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 def test_readers_never_miss_the_file_while_it_is_replaced_over_and_over(lake):
     lake.odometer("1", [10_000])
     lake.write()
+    publish(lake.root)
     code = f"{PUBLISH}for n in range(5):\n    (root / '.views').write_text('stale')\n    assert publish(root)"
     writer = subprocess.Popen([sys.executable, "-c", code, str(lake.root)])
     reads = 0
     while writer.poll() is None or reads == 0:
-        assert lake.query("SELECT count(*) FROM signals") == [(1,)]
+        assert lake.published("SELECT count(*) FROM signals") == [(1,)]
         reads += 1
     assert writer.returncode == 0
 
@@ -126,6 +137,7 @@ def test_readers_never_miss_the_file_while_it_is_replaced_over_and_over(lake):
 def test_two_processes_publish_without_harm(lake):
     lake.odometer("1", [10_000])
     lake.write()
+    publish(lake.root)
     (lake.root / ".views").unlink()
     code = f"{PUBLISH}print(publish(root))"
     both = [
@@ -139,6 +151,7 @@ def test_two_processes_publish_without_harm(lake):
 def test_a_publish_killed_before_the_rename_leaves_the_old_file(lake):
     lake.odometer("1", [10_000])
     lake.write()
+    publish(lake.root)
     (lake.root / ".views").unlink()
     before = (lake.root / "dimo.duckdb").read_bytes()
     code = (

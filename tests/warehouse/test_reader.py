@@ -153,6 +153,7 @@ def test_an_empty_folder_is_an_empty_warehouse(tmp_path):
 
 def test_opening_publishes_views_that_are_out_of_date(lake):
     lake.write()
+    publish(lake.root)
     (lake.root / "dimo.duckdb").unlink()
     with Warehouse.open(lake.root) as warehouse:
         assert warehouse.df("FROM vehicles").empty
@@ -178,6 +179,7 @@ def test_the_settings_name_the_warehouse(lake, monkeypatch):
 def test_reading_leaves_nothing_behind_in_the_lake(lake):
     lake.odometer("1", [10_000])
     lake.write()
+    publish(lake.root)
     before = sorted(lake.root.rglob("*"))
     with Warehouse.open(lake.root) as warehouse:
         warehouse.df("FROM distance_daily")

@@ -13,7 +13,6 @@ from dimo_etl.lake.store import Store
 from dimo_etl.lake.vehicles import Listing, add_vehicles
 from dimo_etl.model import Vehicle
 from dimo_etl.warehouse import View, views
-from dimo_etl.warehouse.publish import publish
 from tests.warehouse.lake import START, ZONES, at
 
 ERROR = {
@@ -138,7 +137,6 @@ def test_what_was_seen_under_a_device_id_stands_under_the_token_id_once_that_is_
     lake.write()
     with Store(str(lake.root)) as store:
         add_vehicles(store, [Vehicle("4711", 4711, device)])
-    publish(lake.root)
     assert lake.query("SELECT vehicle_id FROM snapshots") == [("4711",), ("4711",)]
 
 
@@ -246,7 +244,6 @@ def test_vehicles_are_those_listed_and_those_with_a_day_described_by_the_listing
     lake.add(device, START, "year", "2020")
     lake.write()
     pq.write_table(listed, lake.root / "vehicles.parquet")
-    publish(lake.root)
     assert lake.query(f"SELECT {PROMISED['vehicles'].replace(' ', ', ')} FROM vehicles ORDER BY token_id") == [
         ("4711", 4711, None, "Ford", "Focus", 2018),
         (device, None, device, None, None, 2020),
@@ -270,7 +267,6 @@ def test_a_listing_shows_permissions_and_for_how_long_a_vehicle_was_shared(lake)
         seen = [Vehicle("1", token_id=1), Vehicle("2", token_id=2)]
         add_vehicles(store, seen, Listing(first, {"1": frozenset({4, 1})}))
         add_vehicles(store, [], Listing(last, {"2": frozenset()}))
-    publish(lake.root)
     shared = "SELECT vehicle_id, permissions, shared_now, epoch(first_shared), epoch(last_shared) FROM vehicles"
     assert lake.query(f"{shared} ORDER BY 1") == [
         ("1", [1, 4], False, first.timestamp(), first.timestamp()),
