@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
 from dimo_etl.api.retry import RetryPolicy
@@ -17,7 +17,7 @@ from dimo_etl.orchestrator import orchestrator
 _POLICY = RetryPolicy(attempts=2, longest_asked_seconds=5.0)
 
 
-def examine(environ: Mapping[str, str], folder: Path, clock: Callable[[], float]) -> Iterator[Finding]:
+def examine(environ: Mapping[str, str], folder: Path, clock: Callable[[], float]) -> Generator[Finding]:
     """Look at everything, one finding after the other.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Generator, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -31,6 +32,30 @@ def sandbox():
         yield server
 
 
+class Examined(Mapping[str, Finding]):
+    """What an examination found, each made when it is first asked for: the last look takes the longest."""
+
+    def __init__(self, findings: Iterator[Finding]) -> None:
+        self._findings = findings
+        self._made: dict[str, Finding] = {}
+
+    def _make(self, until: str | None) -> None:
+        while until not in self._made and (one := next(self._findings, None)) is not None:
+            assert one.name not in self._made
+            self._made[one.name] = one
+
+    def __getitem__(self, name: str) -> Finding:
+        self._make(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._make(None)
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
 class Patient:
     """A folder with everything in order, until something is changed."""
 
@@ -38,11 +63,11 @@ class Patient:
         self.folder = folder
         self.environ = environ | {"DIMO_WAREHOUSE": str(folder / "lake")}
         self.ahead = 0.0
+        self.begun: list[Generator[Finding]] = []
 
-    def examined(self, **changes: str) -> dict[str, Finding]:
-        found = list(examine(self.environ | changes, self.folder, lambda: time.time() + self.ahead))
-        assert len({one.name for one in found}) == len(found)
-        return {one.name: one for one in found}
+    def examined(self, **changes: str) -> Examined:
+        self.begun.append(examine(self.environ | changes, self.folder, lambda: time.time() + self.ahead))
+        return Examined(self.begun[-1])
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +81,18 @@ def home(tmp_path_factory):
 @pytest.fixture
 def patient(tmp_path, sandbox, home, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", str(home))
-    yield Patient(tmp_path, sandbox.environ)
+    patient = Patient(tmp_path, sandbox.environ)
+    yield patient
+    for examination in patient.begun:
+        examination.close()
     sandbox.faults.clear()
 
 
-def verdicts(found: dict[str, Finding], verdict: Verdict) -> set[str]:
+def verdicts(found: Examined, verdict: Verdict) -> set[str]:
     return {name for name, one in found.items() if one.verdict is verdict}
 
 
-def failed(found: dict[str, Finding], name: str) -> str:
+def failed(found: Examined, name: str) -> str:
     assert found[name].verdict is Verdict.FAIL, found[name]
     return found[name].detail
 
@@ -80,7 +108,7 @@ def test_where_all_is_in_order_every_line_is_green(patient):
 
 
 def test_nothing_is_made_that_was_not_there(patient):
-    patient.examined()
+    assert list(patient.examined())
     assert not (patient.folder / "lake").exists()
     assert list(patient.folder.iterdir()) == []
 
