@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -15,6 +14,7 @@ from dimo_etl.config import Settings
 from dimo_etl.errors import ConfigError, ServiceError
 from dimo_etl.notify import is_configured, tell
 from tests.pipelines.services import free_port
+from tests.serving import serving
 
 
 class Webhook:
@@ -42,12 +42,8 @@ class Webhook:
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
     webhook = Webhook()
-    with webhook.server:
-        thread = threading.Thread(target=webhook.server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(webhook.server):
         yield webhook
-        webhook.server.shutdown()
-        thread.join()
 
 
 class Mailbox:

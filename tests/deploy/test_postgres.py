@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,27 +13,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 
+from pipelines.jobs import JOB, PARTITION
 from tests.pipelines.conftest import PROJECT, Household
 from tests.pipelines.conftest import _running as _running
 from tests.pipelines.conftest import household as household
 from tests.pipelines.conftest import sandbox as sandbox
 from tests.pipelines.services import eventually, free_port
+from tests.pipelines.ui import Ui
 
 CONTAINERS = PROJECT / "deploy" / "containers"
-LAUNCH = """
-mutation ($params: ExecutionParams!) {
-  launchRun(executionParams: $params) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on PythonError { message }
-  }
-}
-"""
-STATUS = "query ($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
 
 
 @dataclass(frozen=True)
@@ -97,6 +89,11 @@ def started(command: list[str], environ: dict[str, str], home: Path) -> Iterator
                 process.kill()
 
 
+def is_open(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_a_run_goes_through_on_postgres_with_the_processes_of_compose(
     household: Household, tmp_path: Path, database: Database
 ) -> None:
@@ -127,17 +124,7 @@ def test_a_run_goes_through_on_postgres_with_the_processes_of_compose(
     programs = Path(shutil.which("dagster", path=str(PROJECT / ".venv/bin")) or shutil.which("dagster") or "").parent
     base = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | given
 
-    def ask(query: str, **variables: object) -> dict:
-        url = f"http://127.0.0.1:{ui_port}/graphql"
-        return httpx.post(url, json={"query": query, "variables": variables}, timeout=30).json()["data"]
-
-    def is_served() -> bool:
-        try:
-            found = ask("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
-        except httpx.TransportError:
-            return False
-        return bool(found["repositoriesOrError"].get("nodes"))
-
+    ui = Ui(ui_port)
     with ExitStack() as stack:
         for name in ("code", "webserver", "daemon"):
             program, *arguments = (places.get(part, part) for part in services[name]["command"])
@@ -146,17 +133,9 @@ def test_a_run_goes_through_on_postgres_with_the_processes_of_compose(
             said = stack.enter_context(started([str(programs / program), *arguments], environ, home))
             if name == "code":
                 check = [programs / "dagster", *services["code"]["healthcheck"]["test"][2:-1], str(code_port)]
-                healthy = lambda check=check: subprocess.run(check, env=base, capture_output=True).returncode == 0  # noqa: E731
-                eventually(healthy, "the code server")
-        eventually(is_served, "the UI")
-        day = {"key": "dagster/partition", "value": "2025-06-09"}
-        selector = {"repositoryLocationName": "dimo", "repositoryName": "__repository__", "jobName": "daily_history"}
-        launched = ask(LAUNCH, params={"selector": selector, "executionMetadata": {"tags": [day]}})["launchRun"]
-        assert launched["__typename"] == "LaunchRunSuccess", launched
-
-        def ended() -> str | None:
-            status = ask(STATUS, run=launched["run"]["runId"])["runOrError"]["status"]
-            return status if status in {"SUCCESS", "FAILURE"} else None
-
-        assert eventually(ended, "the run") == "SUCCESS", said.read_text()
+                eventually(lambda: is_open(code_port), "the code server")
+                subprocess.run(check, env=base, capture_output=True, check=True)
+        eventually(ui.serves_the_code, "the UI")
+        run = ui.launch(JOB, {PARTITION: "2025-06-09"})
+        assert eventually(lambda: ui.ended(run), "the run") == "SUCCESS", said.read_text()
     assert {day.isoformat() for _, day in household.events_held()} == {"2025-06-09"}

@@ -123,7 +123,11 @@ def household(sandbox: SandboxServer, tmp_path: Path) -> Iterator[Household]:
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A Dagster home with this project's dagster.yaml."""
-    folder = tmp_path / "home"
+    return make_home(tmp_path / "home")
+
+
+def make_home(folder: Path) -> Path:
+    """Make a folder a Dagster home with this project's dagster.yaml."""
     folder.mkdir()
     (folder / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
     return folder

@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import urlsplit
 
+from tests.serving import serving
+
 _JWT = re.compile(rb"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 _OWN = ("connection", "transfer-encoding", "host", "content-length", "accept-encoding", "content-encoding", "date")
 
@@ -36,16 +38,14 @@ class Parrot:
         self.refused = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.parrot = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._serving = serving(self._server)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serving.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def __exit__(self, *raised: object) -> None:
+        self._serving.__exit__(*raised)
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         """The variables of a client of the services, with this between them."""

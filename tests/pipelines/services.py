@@ -10,10 +10,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import httpx
+from tests.pipelines.ui import Ui
 
 Found = TypeVar("Found")
 PROGRAM = str(Path(sys.executable).with_name("dimo-etl"))
@@ -50,30 +51,20 @@ def left_of_session(session: int) -> list[str]:
     return found
 
 
-class Services:
+@dataclass(frozen=True)
+class Services(Ui):
     """The UI and the daemon, running."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-        self.process = process
-        self.port = port
-        self._log = log
+    process: subprocess.Popen[bytes]
+    log: Path
 
     @property
     def said(self) -> str:
-        return self._log.read_text(errors="replace")
-
-    def ask(self, query: str, **variables: object) -> dict:
-        answer = httpx.post(
-            f"http://127.0.0.1:{self.port}/graphql", json={"query": query, "variables": variables}, timeout=30
-        )
-        return answer.json()["data"]
+        return self.log.read_text(errors="replace")
 
     def is_ready(self) -> bool:
         assert self.process.poll() is None, self.said
-        try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/server_info", timeout=5).status_code == 200
-        except httpx.TransportError:
-            return False
+        return self.serves_the_code()
 
     def stop(self, how: signal.Signals) -> int:
         """Send a signal to the program itself, as a service manager does, and wait for it to end."""
@@ -95,7 +86,7 @@ def dev(environ: dict[str, str], home: Path, *, in_background: bool = False) -> 
             start_new_session=True,
             preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if in_background else None,
         )
-    services = Services(process, port, log)
+    services = Services(port, process, log)
     try:
         eventually(services.is_ready, "the UI")
         yield services

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import subprocess
@@ -17,7 +16,7 @@ import pyarrow.parquet as pq
 from dimo_etl.warehouse import Warehouse
 from tests.pipelines.conftest import HONDA, LEXUS, PROJECT, Household
 from tests.pipelines.parrot import Parrot
-from tests.pipelines.services import PROGRAM
+from tests.pipelines.services import PROGRAM, left_of_session
 
 FIRST, LAST = date(2025, 6, 9), date(2025, 6, 11)
 NOTICE = "History comes from `device-data`; another source: --source or DIMO_SOURCE.\n"
@@ -33,6 +32,7 @@ def start_sync(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -44,21 +44,9 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, "".join(complaints)
 
 
-def runs_of(home: Path) -> list[dg.DagsterRun]:
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        return list(instance.get_runs())
-
-
-def test_a_sync_is_runs_that_the_ui_shows(household: Household, home: Path) -> None:
-    code, out, complaints = ended(start_sync(household, home))
-    assert (code, complaints) == (0, NOTICE)
-    assert out.startswith("6 of 6 vehicle-days complete")
-    runs = {run.job_name: run.status for run in runs_of(home)}
-    assert runs == dict.fromkeys(("daily_history", "answers"), dg.DagsterRunStatus.SUCCESS)
-    assert household.events_held() == household.events_that_exist(FIRST, LAST)
-
-
-def test_syncs_at_once_lose_nothing_and_double_nothing_while_a_reader_reads(household: Household, home: Path) -> None:
+def test_syncs_at_once_are_runs_that_lose_nothing_and_double_nothing_while_a_reader_reads(
+    household: Household, home: Path
+) -> None:
     wanted = [(), ("--vehicle", str(LEXUS)), ("--vehicle", str(HONDA), "--refresh")]
     processes = [start_sync(household, home, *arguments) for arguments in wanted]
     exist = household.events_that_exist(FIRST, LAST)
@@ -70,14 +58,17 @@ def test_syncs_at_once_lose_nothing_and_double_nothing_while_a_reader_reads(hous
                 )
                 for vehicle, day, events in rows:
                     assert events <= len(exist[vehicle, day])
-    for process in processes:
-        code, _, complaints = ended(process)
+    for process, vehicle_days in zip(processes, (6, 3, 3), strict=True):
+        code, out, complaints = ended(process)
         assert (code, complaints) == (0, NOTICE)
+        assert out.startswith(f"{vehicle_days} of {vehicle_days} vehicle-days complete")
     assert household.events_held() == exist
     with Warehouse.open(household.root) as warehouse:
         distinct = "SELECT count(*) = count(DISTINCT (vehicle_id, event_id, name, timestamp)) FROM signals"
         assert warehouse.execute(distinct).fetchall() == [(True,)]
-    assert {run.status for run in runs_of(home)} == {dg.DagsterRunStatus.SUCCESS}
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        runs = {(run.job_name, run.status) for run in instance.get_runs()}
+    assert runs == {(job, dg.DagsterRunStatus.SUCCESS) for job in ("daily_history", "answers")}
 
 
 def test_a_new_instance_can_be_opened_by_many_processes_at_once(home: Path) -> None:
@@ -116,16 +107,16 @@ def test_no_secret_is_written_or_shown_though_servers_say_them_back(
     with Parrot(f"http://127.0.0.1:{household.sandbox.port}", LEXUS, HONDA) as parrot:
         environ = parrot.environment(household.environ) | given | {"TMPDIR": str(temporary)}
         process = start_sync(household, home, environ=environ)
-        listed: set[bytes] = set()
+        listed: set[str] = set()
         while process.poll() is None:
-            listed |= command_lines()
+            listed.update(left_of_session(process.pid))
             time.sleep(0.2)  # between two looks; nothing is timed by it
         code, out, complaints = ended(process)
     assert code == 1, complaints
     assert set(parrot.said) == {"page", "redirect", "JSON", "no JSON", "refusal"}
-    assert any(b"sync" in line for line in listed)
+    assert any("sync" in line for line in listed)
     written = [path for folder in (home, household.root, temporary) for path in folder.rglob("*") if path.is_file()]
-    texts = {"output": out.encode(), "complaints": complaints.encode(), "process list": b"\n".join(listed)}
+    texts = {"output": out.encode(), "complaints": complaints.encode(), "process list": "\n".join(listed).encode()}
     for path in written:
         # What is compressed is looked at as it is read.
         table = pq.read_table(path) if path.suffix == ".parquet" else None
@@ -141,13 +132,3 @@ def test_no_secret_is_written_or_shown_though_servers_say_them_back(
     bearer = re.compile(rb"Bearer (?!\*\*\*)")
     told = [name for name, text in texts.items() if any(secret in text for secret in secrets) or bearer.search(text)]
     assert told == []
-
-
-def command_lines() -> set[bytes]:
-    """What the process list shows to anybody."""
-    found = set()
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            with contextlib.suppress(OSError):
-                found.add((folder / "cmdline").read_bytes())
-    return found

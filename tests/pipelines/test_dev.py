@@ -1,26 +1,32 @@
-"""`dimo-etl dev`: the UI and the daemon, started, used for a backfill, and stopped."""
+"""`dimo-etl dev`: the UI and the daemon, started once, used for backfills and the daily run, and stopped."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from dimo_etl.model import days_between
-from tests.pipelines.conftest import LEXUS, Household
+from dimo_etl.sandbox.server import SandboxServer
+from dimo_etl.warehouse import Warehouse
+from pipelines.jobs import JOB, range_tags
+from pipelines.schedules import MORNING_TAGS
+from tests.pipelines.conftest import HONDA, LEXUS, Household, make_home
 from tests.pipelines.services import PROGRAM, Services, dev, eventually, left_of_session
+from tests.pipelines.ui import DAILY, ENDED
+from tests.serving import serving
 
-FIRST, BROKEN, LAST = date(2025, 6, 8), date(2025, 6, 10), date(2025, 6, 12)
-DAYS = [day.isoformat() for day in days_between(FIRST, LAST)]
-DAILY = ("raw_history", "signals")
 SCHEDULES = """
 { workspaceOrError { ... on Workspace { locationEntries {
     name
@@ -29,44 +35,26 @@ SCHEDULES = """
       ... on PythonError { message }
     } } } } }
 """
-LAUNCH = """
-mutation ($params: LaunchBackfillParams!) {
-  launchPartitionBackfill(backfillParams: $params) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-  }
-}
-"""
 ASSETS = "{ assetNodes { assetKey { path } isPartitioned groupName } }"
-RUNS = """
-query ($id: String!) {
-  runsOrError(filter: {tags: [{key: "dagster/backfill", value: $id}]}) { ... on Runs { results { runId status } } }
-}
-"""
-DAYS_OF = """
-query ($name: String!) {
-  assetNodeOrError(assetKey: {path: [$name]}) { ... on AssetNode {
-    assetPartitionStatuses { ... on TimePartitionStatuses { ranges { startKey endKey status } } }
-  } }
-}
-"""
-AGAIN = """
-mutation ($run: String!) {
-  launchRunReexecution(reexecutionParams: {parentRunId: $run, strategy: FROM_FAILURE}) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on PythonError { message }
-  }
-}
-"""
-STATUS_OF = "query ($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
 
 
-@pytest.fixture
-def told() -> Iterator[tuple[str, list[str]]]:
-    """An address that takes messages, and the texts it was told."""
-    texts: list[str] = []
+@dataclass(frozen=True)
+class Home:
+    """A household whose UI and daemon are running, and what it was told of failed runs."""
+
+    household: Household
+    services: Services
+    told: list[str]
+
+    def held(self, first: date, last: date) -> dict[tuple[int, date], set[str]]:
+        """The ids of the events of some days, by vehicle and day."""
+        return {key: ids for key, ids in self.household.events_held().items() if first <= key[1] <= last}
+
+
+@pytest.fixture(scope="module")
+def lived_in(_running: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    folder = tmp_path_factory.mktemp("dev")
+    home, texts = make_home(folder / "home"), []
 
     class Webhook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -76,75 +64,110 @@ def told() -> Iterator[tuple[str, list[str]]]:
 
         def log_message(self, *_: object) -> None: ...
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Webhook) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/", texts
-        server.shutdown()
-        thread.join()
+    webhook = ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
+    with serving(webhook), dg.DagsterInstance.from_config(str(home)) as instance:
+        household = Household(_running, instance, folder / "warehouse")
+        told = {"DIMO_RETRY_AFTER": "0", "DIMO_WEBHOOK_URL": f"http://127.0.0.1:{webhook.server_port}/"}
+        # As a script's `&` starts it, which makes it deaf to Ctrl-C.
+        with dev(household.environ | told, home, in_background=True) as services:
+            yield Home(household, services, texts)
 
 
-def days_by_status(services: Services, asset: str) -> dict[str, list[tuple[str, str]]]:
-    """The ranges of days, first and last, that the UI shows in each colour."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    for one in services.ask(DAYS_OF, name=asset)["assetNodeOrError"]["assetPartitionStatuses"]["ranges"]:
-        found.setdefault(one["status"], []).append((one["startKey"], one["endKey"]))
-    return found
+def test_the_ui_shows_the_assets_and_the_schedules_which_are_off(lived_in: Home) -> None:
+    (location,) = lived_in.services.ask(SCHEDULES)["workspaceOrError"]["locationEntries"]
+    (repository,) = location["locationOrLoadError"]["repositories"]
+    assert location["name"] == "dimo"
+    states = {one["name"]: one["scheduleState"]["status"] for one in repository["schedules"]}
+    assert states == dict.fromkeys(("every_forenoon", "every_hour", "every_morning"), "STOPPED")
+    assets = {one["assetKey"]["path"][0]: one for one in lived_in.services.ask(ASSETS)["assetNodes"]}
+    assert {name for name, one in assets.items() if one["isPartitioned"]} == {"raw_history", "signals"}
+    assert assets["odometer"]["groupName"] == "answers"
 
 
-def test_a_backfill_of_which_a_day_fails_is_healed_from_the_ui(
-    household: Household, home: Path, told: tuple[str, list[str]]
+def test_a_backfill_of_which_a_day_fails_is_healed_from_the_ui(lived_in: Home, sandbox: SandboxServer) -> None:
+    first, broken, last = date(2025, 6, 13), date(2025, 6, 15), date(2025, 6, 17)
+    services = lived_in.services
+    sandbox.faults.break_day(LEXUS, broken)
+    backfill = services.backfill([str(day) for day in days_between(first, last)])
+
+    def failed() -> str | None:
+        runs = [run for run in services.runs() if run.backfill == backfill]
+        return runs[0].run_id if runs and runs[0].status in ENDED else None
+
+    # The daemon looks at a backfill every thirty seconds.
+    failed_run = eventually(failed, "the backfill's run")
+    around = {"MATERIALIZED": [("2025-06-13", "2025-06-14"), ("2025-06-16", "2025-06-17")]}
+    failed_day = {"FAILED": [("2025-06-15", "2025-06-15")]}
+    assert services.days_by_status("raw_history") == around | failed_day, services.said
+    whole = {"MATERIALIZED": [("2025-06-13", "2025-06-17")]}
+    assert services.days_by_status("signals") == whole, "what did not come turns one asset red"
+
+    sandbox.faults.clear()
+    asked = len(sandbox.requests)
+    again = services.launch_again(failed_run)
+    assert eventually(lambda: services.ended(again), "the run from failure") == "SUCCESS", services.said
+    for name in DAILY:
+        assert services.days_by_status(name) == whole
+    asked_again = [made for made in sandbox.requests[asked:] if made.path.endswith("/history")]
+    assert {made.path.split("/")[-2] for made in asked_again} == {str(LEXUS)}, "what was complete is not asked for"
+    assert lived_in.held(first, last) == lived_in.household.events_that_exist(first, last)
+
+    eventually(lambda: lived_in.told, "the message that the run failed")
+    text = lived_in.told[0]
+    assert text.startswith("dimo_etl: the run of chosen assets over 2025-06-13 to 2025-06-17 failed\nhistory: ")
+    assert f"vehicle {LEXUS}" in text
+
+
+def killed(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Kill the process of a run, as the kernel does where memory ends; False where it has none yet."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+        if found := re.search(r"Started process for run \(pid: (\d+)\)", entry.message):
+            os.kill(int(found[1]), signal.SIGKILL)
+            return True
+    return False
+
+
+def test_two_backfills_the_morning_and_a_crash_at_once_lose_nothing_and_double_nothing(
+    lived_in: Home, sandbox: SandboxServer
 ) -> None:
-    address, texts = told
-    household.sandbox.faults.break_day(LEXUS, BROKEN)
-    environ = household.environ | {"DIMO_RETRY_AFTER": "0", "DIMO_WEBHOOK_URL": address}
-    with dev(environ, home) as services:
-        (location,) = services.ask(SCHEDULES)["workspaceOrError"]["locationEntries"]
-        (repository,) = location["locationOrLoadError"]["repositories"]
-        assert location["name"] == "dimo"
-        states = {one["name"]: one["scheduleState"]["status"] for one in repository["schedules"]}
-        assert states == dict.fromkeys(("every_forenoon", "every_hour", "every_morning"), "STOPPED")
-        assets = {one["assetKey"]["path"][0]: one for one in services.ask(ASSETS)["assetNodes"]}
-        assert {name for name, one in assets.items() if one["isPartitioned"]} == {"raw_history", "signals"}
-        assert assets["odometer"]["groupName"] == "answers"
+    household, services = lived_in.household, lived_in.services
+    morning = (date(2025, 6, 9), date(2025, 6, 11))
+    # The run that waits for an answer is killed meanwhile.
+    sandbox.faults.slow(20, at=f"/device-data-api/v1/vehicle/{HONDA}/")
+    crashed = services.launch(JOB, range_tags(*morning) | MORNING_TAGS)
+    apart = services.backfill(["2025-06-05", "2025-06-06", "2025-06-09"])
+    together = services.backfill([f"2025-06-{number:02}" for number in range(5, 12)])
+    eventually(lambda: sandbox.faults.pending == 0, "the morning's first request")
+    eventually(lambda: killed(household.instance, crashed), "the process of the morning's run")
 
-        # The daemon looks at a backfill every thirty seconds.
-        launched = services.ask(
-            LAUNCH, params={"assetSelection": [{"path": [name]} for name in DAILY], "partitionNames": DAYS}
-        )["launchPartitionBackfill"]
-        assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    def all_ended() -> bool:
+        over = {services.status_of_backfill(one) for one in (apart, together)}
+        again = [one.status for one in services.runs() if one.parent == crashed]
+        return over == {"COMPLETED_SUCCESS"} and bool(again) and set(again) <= ENDED
 
-        def ended() -> str | None:
-            runs = services.ask(RUNS, id=launched["backfillId"])["runsOrError"]["results"]
-            return runs[0]["runId"] if runs and runs[0]["status"] in {"SUCCESS", "FAILURE"} else None
+    eventually(all_ended, "the end of all runs")
+    found = {one.run_id: one for one in services.runs()}
+    assert found[crashed].status == "FAILURE"
+    (again,) = [one for one in found.values() if one.parent == crashed]
+    assert (again.days, again.status) == ((str(morning[0]), str(morning[1])), "SUCCESS")
+    of_both = [one for one in found.values() if one.backfill in (apart, together)]
+    assert {one.status for one in of_both} == {"SUCCESS"}, services.said
+    of_apart = sorted(one.days for one in of_both if one.backfill == apart)
+    assert of_apart == [("2025-06-05", "2025-06-06"), ("2025-06-09", "2025-06-09")]
+    for name in DAILY:
+        assert services.days_by_status(name)["MATERIALIZED"][0] == ("2025-06-05", "2025-06-11")
+    told = [entry.message for run_id in found for entry in household.instance.all_logs(run_id)]
+    assert not [line for line in [*told, *services.said.splitlines()] if "locked" in line]
+    assert lived_in.held(date(2025, 6, 5), morning[1]) == household.events_that_exist(date(2025, 6, 5), morning[1])
+    with Warehouse.open(household.root) as warehouse:
+        distinct = "SELECT count(*) = count(DISTINCT (vehicle_id, event_id, name, timestamp)) FROM signals"
+        assert warehouse.execute(distinct).fetchall() == [(True,)]
 
-        failed = eventually(ended, "the backfill's run")
-        around = {"MATERIALIZED": [("2025-06-08", "2025-06-09"), ("2025-06-11", "2025-06-12")]}
-        failed_day = {"FAILED": [("2025-06-10", "2025-06-10")]}
-        assert days_by_status(services, "raw_history") == around | failed_day, services.said
-        whole = {"MATERIALIZED": [("2025-06-08", "2025-06-12")]}
-        assert days_by_status(services, "signals") == whole, "what did not come turns one asset red"
-        eventually(lambda: texts, "the message that the run failed")
-        assert texts[0].startswith("dimo_etl: the run of chosen assets over 2025-06-08 to 2025-06-12 failed\nhistory: ")
-        assert f"vehicle {LEXUS}" in texts[0]
 
-        household.sandbox.faults.clear()
-        asked = len(household.sandbox.requests)
-        again = services.ask(AGAIN, run=failed)["launchRunReexecution"]
-        assert again["__typename"] == "LaunchRunSuccess", again
-
-        def healed() -> str | None:
-            status = services.ask(STATUS_OF, run=again["run"]["runId"])["runOrError"]["status"]
-            return status if status in {"SUCCESS", "FAILURE"} else None
-
-        assert eventually(healed, "the run from failure") == "SUCCESS", services.said
-        for name in DAILY:
-            assert days_by_status(services, name) == whole
-        asked_again = [made for made in household.sandbox.requests[asked:] if made.path.endswith("/history")]
-        assert {made.path.split("/")[-2] for made in asked_again} == {str(LEXUS)}, "what was complete is not asked for"
-        assert services.stop(signal.SIGTERM) == 0
-        eventually(lambda: not left_of_session(services.process.pid), "its code server to end")
-    assert household.events_held() == household.events_that_exist(FIRST, LAST)
+def test_started_in_the_background_it_stops_when_told_to_and_leaves_no_process(lived_in: Home) -> None:
+    services = lived_in.services
+    assert services.stop(signal.SIGTERM) == 0
+    eventually(lambda: not left_of_session(services.process.pid), "its code server to end")
     assert "Supersession" not in services.said
     assert "Warning:" not in services.said
 
@@ -155,12 +178,6 @@ def test_ctrl_c_stops_it_and_leaves_no_process(household: Household, home: Path)
         eventually(lambda: not left_of_session(services.process.pid), "its code server to end")
         assert f"http://127.0.0.1:{services.port}" in services.said
         assert "Traceback" not in services.said
-
-
-def test_started_in_the_background_it_still_stops_when_told_to(household: Household, home: Path) -> None:
-    with dev(household.environ, home, in_background=True) as services:
-        services.stop(signal.SIGTERM)
-        eventually(lambda: not left_of_session(services.process.pid), "its code server to end")
 
 
 def test_a_port_that_is_taken_is_told_in_one_sentence(

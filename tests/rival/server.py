@@ -34,6 +34,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 
 from tests.rival.documents import Document
+from tests.serving import serving
 
 LICENCE = Account.from_key("0x" + "7b" * 32)
 DOMAIN = "https://rival.example.org/callback?x=1&y=ä"
@@ -121,16 +122,14 @@ class Rival:
             service = rival
 
         self._server = _Server(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._serving = serving(self._server)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serving.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def __exit__(self, *raised: object) -> None:
+        self._serving.__exit__(*raised)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -19,12 +19,15 @@ import struct
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import urlsplit
+
+from tests.serving import serving
 
 HTML = b"<html><head><title>Sorry</title></head><body>We are <b>busy</b> \x1b[31m&#27;[2J</body></html>"
 # Longer than any of a client's own waits, so that the waits it was asked for are known from the others.
@@ -168,18 +171,15 @@ class Storm:
         self._servers = [_Server(("127.0.0.1", 0), kind) for kind in (_Handler, _Elsewhere)]
         for server in self._servers:
             server.storm = self
-        self._threads = [threading.Thread(target=server.serve_forever, args=(0.02,)) for server in self._servers]
+        self._serving = ExitStack()
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        for server in self._servers:
+            self._serving.enter_context(serving(server))
         return self
 
     def __exit__(self, *_: object) -> None:
-        for server, thread in zip(self._servers, self._threads, strict=True):
-            server.shutdown()
-            server.server_close()
-            thread.join()
+        self._serving.close()
 
     @property
     def elsewhere(self) -> str:
