@@ -94,7 +94,7 @@ def _answer(number: int) -> None:
 
 def main() -> None:
     """Fork a writer for each order until stdin ends."""
-    for heavy in ("duckdb", "eth_account", "httpx"):
+    for heavy in ("duckdb", "eth_account", "httpx", "pandas", "pyarrow.parquet", "dimo_etl.history.device_data"):
         # So that no writer spends its time on imports, and none of them counts as an operation.
         importlib.import_module(heavy)
     for line in sys.stdin:

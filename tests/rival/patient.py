@@ -50,7 +50,7 @@ class Patient:
             self._seconds += ANSWER_SECONDS + 1
 
     def bring(
-        self, environment: Mapping[str, str], days: Sequence[date], only: Sequence[str] = ()
+        self, environment: Mapping[str, str], days: Sequence[date], only: Sequence[str] = (), *, refresh: bool = False
     ) -> dict[tuple[str, date], VehicleDay]:
         """Bring days of every vehicle that is shared, or of some, and write their files."""
         settings = Settings.from_environment(environment)
@@ -68,7 +68,7 @@ class Patient:
             source = import_module(SOURCES[settings.source]).open_source(transport, settings, granted)
             fetcher = Fetcher(store, source, concurrency=self.concurrency, now=lambda: NOW)
             vehicles = [one.vehicle for one in shared if not only or one.vehicle.vehicle_id in only]
-            done = fetcher.fetch(vehicles, days)
+            done = fetcher.fetch(vehicles, days, refresh=refresh)
             for day in sorted({*days, *fetcher.late_days}):
                 write_day(store, day)
         return {(one.coverage.vehicle_id, one.coverage.date): one for one in done}

@@ -44,8 +44,9 @@ def test_a_failing_a_refused_and_an_impossible_vehicle_are_named_and_the_others_
 
 
 def test_a_fleet_of_one_impossible_day_is_incomplete_and_not_failed(user):
-    with Rival({1: Vehicle(burst(Author(1), start_of(DAY), 4000))}) as service:
-        assert user.sync(service.environment, DAY, DAY).returncode == 3
+    events = burst(Author(1), start_of(DAY), 4000)
+    with Rival({1: Vehicle(events)}) as service:
+        assert user.bring(service.environment, [DAY]) == {("1", DAY): Outcome.INCOMPLETE}
 
 
 class Failing:

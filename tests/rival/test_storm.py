@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from dimo_etl.history.fetch import Outcome, VehicleDay
 from dimo_etl.sandbox.server import SandboxServer
 from tests.long import LONG
 from tests.rival.documents import Author, spread
@@ -36,39 +37,42 @@ def storm(share: float) -> Fault:
     return lambda number, refresh: chance.choice(SPOILED) if chance.random() < share else None
 
 
-def test_faults_and_tokens_of_two_seconds_change_nothing(user):
+def assert_complete(done: dict[tuple[str, date], VehicleDay], count: int) -> None:
+    assert [one.outcome for one in done.values()] == [Outcome.COMPLETE] * count
+
+
+def test_faults_and_tokens_that_hardly_live_change_nothing(tmp_path):
     vehicles = fleet(0, 40, 1500, 6000)
     vehicles[2].granted = frozenset({1, 4})
-    with Rival(vehicles, fault=storm(0.4), token_seconds=2) as service:
-        ended = user.sync(service.environment, DAY, DAY)
-        assert ended.returncode == 0, ended.stderr
-        assert_held(user.warehouse, service, [DAY])
+    with Rival(vehicles, fault=storm(0.4), token_seconds=0.3) as service:
+        assert_complete(Patient(tmp_path).bring(service.environment, [DAY]), 4)
+        assert_held(tmp_path, service, [DAY])
+        assert service.calls["exchange"] > len(vehicles)
         assert service.violations == []
 
 
-def test_a_partial_answer_that_the_service_keeps_in_its_cache_is_not_believed(user):
+def test_a_partial_answer_that_the_service_keeps_in_its_cache_is_not_believed(tmp_path):
     traps = ("shards", "timeout", "short")
     with Rival(fleet(700, 40, 900), fault=lambda number, refresh: None if refresh else traps[number % 3]) as service:
-        ended = user.sync(service.environment, DAY, DAY)
-        assert ended.returncode == 0, ended.stderr
-        assert_held(user.warehouse, service, [DAY])
+        assert_complete(Patient(tmp_path).bring(service.environment, [DAY]), 3)
+        assert_held(tmp_path, service, [DAY])
 
 
-def test_a_long_list_of_vehicles_is_read_through_a_failing_identity_service(user):
+def test_a_long_list_of_vehicles_is_read_through_a_failing_identity_service(tmp_path):
     vehicles = {n: Vehicle([Author(n).write(1_772_236_800_000 + n)]) for n in range(1, 124)}
     with Rival(vehicles, identity_faults=["graphql", "503", "partial"], page=50) as service:
-        ended = user.sync(service.environment, DAY, DAY)
-        assert "123 of 123 vehicle-days complete" in ended.stdout, ended.stderr
-        assert_held(user.warehouse, service, [DAY])
+        assert_complete(Patient(tmp_path).bring(service.environment, [DAY]), 123)
+        assert_held(tmp_path, service, [DAY])
 
 
 def test_what_came_late_comes_with_refresh_and_what_is_gone_goes(user):
+    patient = Patient(user.warehouse)
     with Rival(fleet(1200, 500)) as service:
-        assert user.sync(service.environment, DAY, DAY).returncode == 0
+        assert_complete(patient.bring(service.environment, [DAY]), 2)
         service.vehicles[1].add(spread(Author(77), DAY, 30, random.Random(2)))
         service.vehicles[2].documents = service.vehicles[2].documents[100:]
         service.vehicles[2].add([])
-        assert user.sync(service.environment, DAY, DAY, "--refresh").returncode == 0
+        assert_complete(patient.bring(service.environment, [DAY], refresh=True), 2)
         assert_held(user.warehouse, service, [DAY])
         assert {row["fetched_events"] for row in user.rows("FROM coverage")} == {
             len(on(vehicle, DAY)) for vehicle in service.vehicles.values()

@@ -1,18 +1,29 @@
-"""The machine and the user around a sync: odd folders, other credentials, signals, proxies."""
+"""The machine and the user around a sync: other credentials, proxies, signals, kills."""
 
 from __future__ import annotations
 
 import random
 import signal
+import subprocess
+import sys
 import threading
 from datetime import date
 
+from dimo_etl.history.fetch import Outcome
 from tests.rival.client import User
 from tests.rival.documents import Author, spread
 from tests.rival.oracle import assert_held
 from tests.rival.server import Rival, Vehicle
 
 DAY = date(2025, 12, 31)
+PROVED = {Outcome.COMPLETE, Outcome.ALREADY_COMPLETE}
+BRINGING = """
+import os, sys
+from datetime import date
+from dimo_etl.batch import bring_days
+from dimo_etl.config import Settings
+bring_days(Settings.from_environment(os.environ), [date.fromisoformat(sys.argv[1])], done=lambda day: None)
+"""
 
 
 def fleet(*totals: int) -> dict[int, Vehicle]:
@@ -20,36 +31,22 @@ def fleet(*totals: int) -> dict[int, Vehicle]:
     return {n + 7: Vehicle(spread(Author(n), DAY, total, chance)) for n, total in enumerate(totals)}
 
 
-def test_a_warehouse_whose_name_is_all_quotes_and_wildcards_answers_sql(user):
-    name = 'it\'s "q" ünï 100%25 [ab]*?{c,d} $HOME #x;--'
-    with Rival(fleet(40)) as service:
-        user.environment({})
-        variables = service.environment | {"DIMO_WAREHOUSE": name}
-        assert user.sync(variables, DAY, DAY).returncode == 0
-        assert_held(user.folder / name, service, [DAY])
-        answer = user.run(
-            {"DIMO_WAREHOUSE": f"./{name}/"}, "sql", "--format", "csv", "SELECT kept_events FROM coverage"
-        )
-        assert answer.stdout.splitlines() == ["kept_events", "40"], answer.stderr
-
-
-def test_a_ready_made_token_and_named_vehicles_need_no_licence_no_identity_and_no_proxy(user):
+def test_a_ready_made_token_and_named_vehicles_need_no_licence_no_identity_and_no_proxy(user, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
     with Rival(fleet(30, 30)) as service:
         nobody = {"DIMO_CLIENT_ID": "", "DIMO_DOMAIN": "", "DIMO_API_KEY": ""}
-        variables = (
-            service.environment | nobody | {"HTTP_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"}
-        )
+        variables = service.environment | nobody
         variables |= {"DIMO_ACCESS_TOKEN": service.token({"sub": "dev"}, 600), "DIMO_VEHICLES": " 7 ,8,, 007,8"}
-        ended = user.sync(variables, DAY, DAY)
-        assert "2 of 2 vehicle-days complete" in ended.stdout, ended.stderr
+        assert list(user.bring(variables, [DAY]).values()) == [Outcome.COMPLETE] * 2
         assert (service.calls["identity"], service.calls["challenge"], service.violations) == (0, 0, [])
         assert_held(user.warehouse, service, [DAY])
 
 
 def test_nothing_brought_at_all_is_a_failure_without_a_redirect_followed_or_a_long_wait(user):
     with Rival(fleet(30, 30), fault=lambda number, refresh: ("redirect", "long wait")[number % 2]) as service:
-        ended = user.sync(service.environment, DAY, DAY)
-        assert ended.returncode == 1
+        ended = user.bring(service.environment, [DAY])
+        assert sorted(outcome.value for outcome in ended.values()) == ["failed", "refused"]
         assert service.history_requests() == 2
         assert service.violations == []
 
@@ -79,7 +76,7 @@ def test_a_sync_that_is_told_to_stop_stops_and_the_next_one_finishes(user):
         assert process.returncode == 130, err
         assert "Interrupted; what was committed is kept" in err
         assert "Traceback" not in out + err
-        assert user.sync(service.environment, DAY, DAY).returncode == 0
+        assert set(user.bring(service.environment, [DAY]).values()) <= PROVED
         assert_held(user.warehouse, service, [DAY])
 
 
@@ -88,14 +85,15 @@ def test_a_sync_killed_again_and_again_comes_to_the_same_end(user):
     with Rival(vehicles) as service:
         for request in (2, 5):
             assert killed_at(user, service, service.history_requests() + request)
-        assert user.sync(service.environment, DAY, DAY).returncode == 0
+        assert set(user.bring(service.environment, [DAY]).values()) <= PROVED
         assert_held(user.warehouse, service, [DAY])
         assert not [path for path in (user.warehouse / ".tmp").iterdir() if path.is_dir()]
 
 
 def killed_at(user: User, service: Rival, request: int) -> bool:
-    """Kill a sync with signal 9 the moment its so-many-th history request comes in."""
-    with user.started(service.environment, "sync", "--from", str(DAY), "--to", str(DAY)) as process:
+    """Kill a process that brings the day with signal 9 the moment its so-many-th history request comes in."""
+    environ = user.environment(service.environment)
+    with subprocess.Popen([sys.executable, "-c", BRINGING, str(DAY)], env=environ, cwd=user.folder) as process:
 
         def fault(number: int, refresh: bool) -> str | None:
             if number == request:
@@ -103,5 +101,5 @@ def killed_at(user: User, service: Rival, request: int) -> bool:
             return None
 
         service.fault = fault
-        process.communicate(timeout=60)
+        process.wait(timeout=60)
     return process.returncode == -signal.SIGKILL
