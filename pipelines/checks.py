@@ -112,8 +112,8 @@ def odometers(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dim
         root = dimo.settings.warehouse
         with open_store(root) as store:
             days = _days(context, store)
-        with Excerpt(root, ["odometer", "distance_daily"]) as excerpt, excerpt.over(days) as session:
-            rows = session.execute(_ODD_ODOMETERS).fetchall()
+        with Excerpt(root, ["odometer", "distance_daily"]) as excerpt:
+            rows = excerpt.ask(days, lambda session: session.execute(_ODD_ODOMETERS).fetchall())
     return dg.AssetCheckResult(
         passed=not rows,
         severity=dg.AssetCheckSeverity.WARN,

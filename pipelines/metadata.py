@@ -6,6 +6,7 @@ Belongs here: how figures are named and drawn. Where they come from is in `dimo_
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -16,6 +17,9 @@ from dimo_etl.lake.store import Store
 from dimo_etl.warehouse.excerpt import Excerpt
 from pipelines.markdown import table
 from pipelines.picture import Bars, picture
+
+if TYPE_CHECKING:
+    import duckdb
 
 Metadata = dict[str, dg.MetadataValue]
 SEEN_VIEWS = ("signals", "distance_daily", "errors_daily")
@@ -73,20 +77,7 @@ def seen_metadata(excerpt: Excerpt, day: date) -> Metadata:
     A distance is what was driven between the readings of this day, so that a look at a day costs the same however
     much the warehouse holds, and shows the same whatever days are done with it.
     """
-    with excerpt.over([day]) as session:
-        query = (
-            "SELECT vehicle_id, distance_km, coalesce(sum(errors), 0)::INTEGER FROM distance_daily "
-            "LEFT JOIN errors_daily USING (vehicle_id, date) GROUP BY ALL ORDER BY ALL"
-        )
-        bars = [Bars(*row) for row in session.execute(query).fetchall()]
-        # The pages of Dagster are not the place to tell where somebody was.
-        query = (
-            "SELECT name, count(*) AS rows, count(DISTINCT vehicle_id), max(timestamp), max_by(coalesce("
-            "value_number::VARCHAR, value_string, value_boolean::VARCHAR, value_json), timestamp) FROM signals "
-            "WHERE NOT regexp_matches(name, 'latitude|longitude|location|coordinates|vin', 'i') GROUP BY name "
-            "ORDER BY rows DESC, name LIMIT ?"
-        )
-        rows = session.execute(query, [_PREVIEW_ROWS]).fetchall()
+    bars, rows = excerpt.ask([day], _seen)
     if not bars and not rows:
         return {}
     return {
@@ -95,3 +86,20 @@ def seen_metadata(excerpt: Excerpt, day: date) -> Metadata:
         "picture": dg.MetadataValue.md(picture(bars)),
         "preview": dg.MetadataValue.md(table(("name", "rows", "vehicles", "newest at", "newest value"), rows)),
     }
+
+
+def _seen(session: duckdb.DuckDBPyConnection) -> tuple[list[Bars], list[tuple[object, ...]]]:
+    """What was driven and what went wrong, a bar a vehicle; and the names with most values."""
+    query = (
+        "SELECT vehicle_id, distance_km, coalesce(sum(errors), 0)::INTEGER FROM distance_daily "
+        "LEFT JOIN errors_daily USING (vehicle_id, date) GROUP BY ALL ORDER BY ALL"
+    )
+    bars = [Bars(*row) for row in session.execute(query).fetchall()]
+    # The pages of Dagster are not the place to tell where somebody was.
+    query = (
+        "SELECT name, count(*) AS rows, count(DISTINCT vehicle_id), max(timestamp), max_by(coalesce("
+        "value_number::VARCHAR, value_string, value_boolean::VARCHAR, value_json), timestamp) FROM signals "
+        "WHERE NOT regexp_matches(name, 'latitude|longitude|location|coordinates|vin', 'i') GROUP BY name "
+        "ORDER BY rows DESC, name LIMIT ?"
+    )
+    return bars, session.execute(query, [_PREVIEW_ROWS]).fetchall()

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dimo_etl.lake import layout
 from dimo_etl.lake.bucket import BucketStore
@@ -24,6 +23,8 @@ from dimo_etl.warehouse.lineage import with_all_they_use
 
 if TYPE_CHECKING:
     import duckdb
+
+Given = TypeVar("Given")
 
 
 class Excerpt:
@@ -42,22 +43,28 @@ class Excerpt:
         self._defined: list[str] = []
         self._session: duckdb.DuckDBPyConnection | None = None
 
-    @contextmanager
-    def over(self, days: Sequence[date]) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The session over these days alone; until the next ones are asked about.
+    def ask(self, days: Sequence[date], ask: Callable[[duckdb.DuckDBPyConnection], Given]) -> Given:
+        """What is asked of the session over these days alone, from the start again where a file was replaced meanwhile.
+
+        Args:
+            days: UTC days.
+            ask: executes queries and fetches all their rows.
 
         Raises:
             WarehouseError: a file cannot be read.
         """
-        from dimo_etl.warehouse.explain import explained
+        from dimo_etl.warehouse.explain import answered
 
         folder = Path(self._folder.name, "days")
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        for name in [layout.VEHICLES, *(file for day in days for file in _files(day))]:
-            self._take(name, folder / name)
-        with explained(folder if self._bucket else Path(self._root)):
-            yield self._over(folder)
+
+        def begin() -> Given:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            for name in [layout.VEHICLES, *(file for day in days for file in _files(day))]:
+                self._take(name, folder / name)
+            return ask(self._over(folder))
+
+        return answered(begin, folder, str(self._bucket.root if self._bucket else self._root))
 
     def _take(self, name: str, link: Path) -> None:
         """Put a file of the warehouse, if there is one, where the session sees it."""
@@ -76,10 +83,11 @@ class Excerpt:
         wanted = statements(folder, self._names)
         if self._session is None or wanted != self._defined:
             self._close()
-            self._session, self._defined = duckdb.connect(), wanted
+            self._session, self._defined = duckdb.connect(), []
             self._session.execute("SET TimeZone = 'UTC'")
             for statement in wanted:
                 self._session.execute(statement)
+            self._defined = wanted
         return self._session
 
     def _close(self) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
@@ -16,13 +16,35 @@ from dimo_etl.warehouse.show import printable
 if TYPE_CHECKING:
     from dimo_etl.lake.bucket import BucketStore
 
+_TRIES = 5
+Given = TypeVar("Given")
+
+
+def answered(ask: Callable[[], Given], root: Path | BucketStore, of: str | None = None) -> Given:
+    """What a question gives, asked again where a file was replaced between DuckDB's two openings of it.
+
+    Args:
+        ask: asks it from its start.
+        root: as for `explained`, which tells of what stays wrong.
+        of: likewise.
+    """
+    with explained(root, of):
+        for _ in range(_TRIES - 1):
+            try:
+                return ask()
+            except Exception as error:
+                if not is_about_files(error, root):
+                    raise
+        return ask()
+
 
 @contextmanager
-def explained(root: Path | BucketStore) -> Iterator[None]:
+def explained(root: Path | BucketStore, of: str | None = None) -> Iterator[None]:
     """Turn DuckDB's errors into the package's own.
 
     Args:
         root: the warehouse's folder, in which a damaged file is looked for; or its bucket.
+        of: the warehouse, where the folder has links to its files or copies of them.
 
     Raises:
         QueryError: the query is wrong, or asks for more than reading.
@@ -47,12 +69,14 @@ def explained(root: Path | BucketStore) -> Iterator[None]:
             raise QueryError(f"The query cannot be run: {told(error)}.") from error
         if is_about_files(error, root):
             file = _damaged_file(root, _named_file(message, str(root)))
+            whole = of or str(root)
             if file is None:
                 raise WarehouseError(
-                    f"Files of the warehouse {root} were replaced while the query read them; ask again."
+                    f"Files of the warehouse {whole} were replaced while the query read them; ask again."
                 ) from error
+            named = f"{whole}/{file.relative_to(root)}"
             raise WarehouseError(
-                f"The file {file} cannot be read ({told(error)}); run `dimo-etl verify --repair`."
+                f"The file {named} cannot be read ({told(error)}); run `dimo-etl verify --repair`."
             ) from error
         raise QueryError(f"The query cannot be run: {told(error)}.") from error
 

@@ -38,7 +38,6 @@ Parameters = Sequence[object] | Mapping[str, object]
 Given = TypeVar("Given")
 _EXPLAIN = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b(?:\s+ANALYZE\b)?(?:\s*\([^)]*\))?", re.I | re.S)
 _BATCH_ROWS = 10_000
-_TRIES = 5
 _log = logging.getLogger("dimo_etl")
 
 
@@ -200,17 +199,9 @@ class Warehouse:
         self.close()
 
     def _asked(self, ask: Callable[[duckdb.DuckDBPyConnection], Given]) -> Given:
-        """What a query gives, asked again where a file was replaced while it was opened."""
-        from dimo_etl.warehouse.explain import explained, is_about_files
+        from dimo_etl.warehouse.explain import answered
 
-        with explained(self._root):
-            for _ in range(_TRIES - 1):
-                try:
-                    return ask(self._cursor())
-                except Exception as error:
-                    if not is_about_files(error, self._root):
-                        raise
-            return ask(self._cursor())
+        return answered(lambda: ask(self._cursor()), self._root)
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         """A session of its own for each query: one result can be read while another query runs."""

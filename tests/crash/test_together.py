@@ -20,7 +20,8 @@ ALL_AT_ONCE = """
 import json, os, sys
 from datetime import date
 from dimo_etl.config import Settings
-from tests.crash.writer import sync
+from tests.crash.writer import sync, warm
+warm()
 children = []
 for order in json.loads(sys.argv[1]):
     child = os.fork()

@@ -92,11 +92,15 @@ def _answer(number: int) -> None:
     sys.stdout.flush()
 
 
+def warm() -> None:
+    """Import what writers need, so that none spends its time on imports, and none of them counts as an operation."""
+    for heavy in ("duckdb", "eth_account", "httpx", "pandas", "pyarrow.parquet", "dimo_etl.history.device_data"):
+        importlib.import_module(heavy)
+
+
 def main() -> None:
     """Fork a writer for each order until stdin ends."""
-    for heavy in ("duckdb", "eth_account", "httpx", "pandas", "pyarrow.parquet", "dimo_etl.history.device_data"):
-        # So that no writer spends its time on imports, and none of them counts as an operation.
-        importlib.import_module(heavy)
+    warm()
     for line in sys.stdin:
         child = os.fork()
         if not child:
