@@ -130,7 +130,13 @@ def fetch_days(
     with open_store(settings.warehouse) as store, Connection(settings, known_vehicles(store)) as connection:
         vehicles = connection.vehicles(only)
         remember(store, [vehicle for vehicle in vehicles if vehicle.user_device_id], days=days)
-        fetcher = Fetcher(store, connection.source(), concurrency=settings.concurrency, now=lambda: datetime.now(UTC))
+        fetcher = Fetcher(
+            store,
+            connection.source(),
+            concurrency=settings.concurrency,
+            now=lambda: datetime.now(UTC),
+            ahead=lambda: connection.transport.ahead,
+        )
         ended: DimoError | None = None
         try:
             fetcher.fetch(vehicles, days, refresh=refresh, progress=note)

@@ -59,14 +59,15 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | No
     text = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(text):
         return float(text)
-    until = _http_date(text)
+    until = http_date(text)
     if until is None:
         return None
-    sent = _http_date(headers.get("date", "")) or now
+    sent = http_date(headers.get("date", "")) or now
     return max(0.0, (until - sent).total_seconds())
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """A time as HTTP headers write it, in UTC; None where it is none."""
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:

@@ -12,7 +12,7 @@ import random
 import threading
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,7 +23,7 @@ from dimo_etl.api.deadline import answered_within, bounded
 from dimo_etl.api.failures import BUSY, LATER, wire_failure
 from dimo_etl.api.messages import Answer, HttpRefusedError, Response, TransientError, UnusableResponseError
 from dimo_etl.api.ratelimit import RateLimiter
-from dimo_etl.api.retry import BUSY_STATUSES, RetryPolicy, is_transient, retry_after_seconds
+from dimo_etl.api.retry import BUSY_STATUSES, RetryPolicy, http_date, is_transient, retry_after_seconds
 from dimo_etl.api.text import printable, server_words
 from dimo_etl.errors import ConfigError, ServiceError, TooMuchAskedError
 
@@ -71,7 +71,7 @@ class Transport:
         limits: the bounds of each attempt.
         sleep: waits for seconds.
         clock: seconds of a clock that never goes back.
-        now: the time, for a Retry-After that is a date.
+        now: the time, for a Retry-After that is a date, and to be held against the services' clocks.
         uniform: random numbers of [0, 1).
     """
 
@@ -94,6 +94,7 @@ class Transport:
         self._in_flight = threading.BoundedSemaphore(concurrency)
         self._counting = threading.Lock()
         self._requests = self._retries = 0
+        self._ahead: timedelta | None = None
         self._client = _client(concurrency, self._limits)
 
     @classmethod
@@ -119,6 +120,14 @@ class Transport:
     def retries(self) -> int:
         """Requests sent so far that repeated an earlier one."""
         return self._retries
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far this machine's clock is ahead of the services', at least: by the answer that says the least.
+
+        Zero where it is not ahead, or none told the time.
+        """
+        return max(timedelta(0), self._ahead or timedelta(0))
 
     def call(self, request: Request, parse: Callable[[Response], T]) -> Answer[T]:
         """Send a request until it is answered.
@@ -171,10 +180,21 @@ class Transport:
             with self._counting:
                 self._requests += 1
                 self._retries += retry
+            sent_at = self._now()
             try:
-                return self._exchange(request, retry=retry)
+                response = self._exchange(request, retry=retry)
             except httpx.TransportError as error:
                 raise wire_failure(request, error) from error
+            self._compare_clocks(sent_at, response)
+            return response
+
+    def _compare_clocks(self, sent_at: datetime, response: Response) -> None:
+        """Learn of an answer's Date, a time after the request was sent, cut to the second."""
+        told = http_date(response.headers.get("date", ""))
+        if told is not None:
+            ahead = sent_at - told - timedelta(seconds=1)
+            with self._counting:
+                self._ahead = ahead if self._ahead is None else min(self._ahead, ahead)
 
     def _exchange(self, request: Request, *, retry: bool) -> Response:
         # httpx.Headers, unlike a dict, hides the credentials in its repr.

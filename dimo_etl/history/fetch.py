@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 
 from dimo_etl.breaker import Breaker
@@ -64,18 +64,28 @@ class Fetcher:
         store: the warehouse's files.
         source: whose history is brought.
         concurrency: vehicles, and requests, under way at once.
-        now: the time, for the records.
+        now: the time, for the records, and to know which days are over.
+        ahead: how far it is ahead of the service's clock, as its answers tell.
 
     Attributes:
         user_device_ids: those that the events of a vehicle told, by vehicle id, where it was not known before.
         late_days: the days, asked for or not, to which events were added that a source gave with a later day.
     """
 
-    def __init__(self, store: Store, source: Source, *, concurrency: int, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        source: Source,
+        *,
+        concurrency: int,
+        now: Callable[[], datetime],
+        ahead: Callable[[], timedelta] = lambda: timedelta(0),
+    ) -> None:
         self._store = store
         self._source = source
         self._concurrency = concurrency
         self._now = now
+        self._ahead = ahead
         self.user_device_ids: dict[str, str] = {}
         self.late_days: set[date] = set()
 
@@ -164,7 +174,7 @@ class Fetcher:
                     visit.privileges = ()
                 for day in left:
                     nothing = _Day(self._store, day, self._source.name)
-                    note(VehicleDay(self._commit(visit, day, nothing, str(error)), Outcome.REFUSED))
+                    note(VehicleDay(self._commit(visit, day, nothing, began, str(error)), Outcome.REFUSED))
             self._keep(visit)
             if visit.user_device_id is not None:
                 self.user_device_ids[vehicle.vehicle_id] = visit.user_device_id
@@ -195,11 +205,12 @@ class Fetcher:
     def _committed(self, visit: Visit, run: Sequence[date], pieces: Iterator[Piece]) -> Iterator[Coverage]:
         """Commit each day as soon as the pieces, which come day after day, have left it."""
         under_way: dict[date, _Day] = {}
+        asked_at = self._now()
         try:
             for piece in pieces:
                 first, last = _day(piece.window.start_ms), _day(piece.window.end_ms)
                 for day in [day for day in under_way if not first <= day <= last]:
-                    yield self._commit(visit, day, under_way.pop(day))
+                    yield self._commit(visit, day, under_way.pop(day), asked_at)
                 covered = [first + timedelta(days=n) for n in range((last - first).days + 1)]
                 for day in covered:
                     if day not in under_way:
@@ -208,17 +219,17 @@ class Fetcher:
                     under_way[day].add(piece, events)
             for day in run:
                 if day in under_way:
-                    yield self._commit(visit, day, under_way.pop(day))
+                    yield self._commit(visit, day, under_way.pop(day), asked_at)
         finally:
             for day_under_way in under_way.values():
                 day_under_way.writer.discard()
 
-    def _commit(self, visit: Visit, day: date, found: _Day, failure: str | None = None) -> Coverage:
+    def _commit(self, visit: Visit, day: date, found: _Day, asked_at: datetime, failure: str | None = None) -> Coverage:
         # First, so that a run that is killed in between has not yet proved the day that gave them.
         for earlier, events in sorted(found.late.items()):
             if commit_late(self._store, visit.vehicle.vehicle_id, earlier, events, self._now()):
                 self.late_days.add(earlier)
-        reasons = [*found.reasons, *([failure] if failure else [])]
+        reasons = [*found.reasons, *([failure] if failure else self._unfinished(day, asked_at))]
         record = Coverage(
             vehicle_id=visit.vehicle.vehicle_id,
             date=day,
@@ -233,6 +244,19 @@ class Fetcher:
             fetched_at=self._now(),
         )
         return commit_fetch(self._store, found.writer, record, supersedes=self._source.supersedes)
+
+    def _unfinished(self, day: date, asked_at: datetime) -> list[str]:
+        """Why a day that was asked for then cannot be proved yet: all that had come was not all that was to come."""
+        ahead = self._ahead()
+        if (asked_at - ahead).astimezone(UTC).date() > day:
+            return []
+        if not ahead:
+            return ["the day was not over yet"]
+        seconds = f"{ahead.total_seconds():,.0f} s"
+        return [
+            f"the day was not over yet by the service's clock, of which this machine's is {seconds} ahead; "
+            "set it by network time (NTP)"
+        ]
 
 
 def _outcome(coverage: Coverage) -> Outcome:

@@ -11,7 +11,7 @@ import socket
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -55,6 +55,23 @@ def test_a_refusal_is_not_retried(server, transport, status):
     with pytest.raises(HttpRefusedError, match="Invalid start date format") as caught:
         transport.call(get(server.url), body)
     assert (caught.value.status, caught.value.requests, len(server.received)) == (status, 1, 1)
+
+
+def test_how_far_the_clock_is_ahead_is_what_the_answer_says_that_says_the_least(server, make_transport):
+    transport = make_transport(now=lambda: datetime(2026, 1, 6, 0, 30, tzinfo=UTC))
+    assert transport.ahead == timedelta(0)
+    for date, ahead in (
+        ("Mon, 05 Jan 2026 23:00:00 GMT", timedelta(hours=1.5) - timedelta(seconds=1)),
+        ("Mon, 05 Jan 2026 20:00:00 GMT", timedelta(hours=1.5) - timedelta(seconds=1)),
+        ("soon", timedelta(hours=1.5) - timedelta(seconds=1)),
+        ("Tue, 06 Jan 2026 00:29:59 GMT", timedelta(0)),
+    ):
+        server.replies(Reply(headers={"Date": date}))
+        transport.call(get(server.url), body)
+        assert transport.ahead == ahead
+    server.replies(Reply(headers={"Date": "Tue, 06 Jan 2026 09:00:00 GMT"}))
+    transport.call(get(server.url), body)
+    assert transport.ahead == timedelta(0), "one that is behind is not ahead"
 
 
 def test_a_refusal_after_retries_counts_them(server, transport):

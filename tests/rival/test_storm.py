@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -77,6 +77,24 @@ def test_what_came_late_comes_with_refresh_and_what_is_gone_goes(user):
         assert {row["fetched_events"] for row in user.rows("FROM coverage")} == {
             len(on(vehicle, DAY)) for vehicle in service.vehicles.values()
         }
+
+
+def test_a_day_that_is_not_over_by_the_services_clock_is_not_proved_and_comes_whole_once_it_is(user):
+    now = datetime.now(UTC)
+    yesterday = (now - timedelta(days=1)).date()
+    an_hour_left = datetime.combine(yesterday, datetime.min.time(), UTC) + 23 * HOUR
+    chance = random.Random(1)
+    with Rival({1: Vehicle(spread(Author(1), yesterday, 40, chance))}) as service:
+        root = service.environment["DIMO_IDENTITY_URL"].removesuffix("/id/")
+        with Storm(root, seed=1, times=0, expiring=0, ahead=an_hour_left - now) as behind:
+            ended = user.bring(behind.environment(service.environment), [yesterday])
+        assert list(ended.values()) == [Outcome.INCOMPLETE]
+        [row] = user.rows("FROM coverage WHERE fetched_events > 0")
+        assert (row["complete"], row["fetched_events"]) == (False, 40)
+        assert row["reason"].startswith("the day was not over yet by the service's clock, of which this machine's is ")
+        service.vehicles[1].add(spread(Author(2), yesterday, 30, chance))
+        assert list(user.bring(service.environment, [yesterday]).values()) == [Outcome.COMPLETE]
+        assert_held(user.warehouse, service, [yesterday])
 
 
 # A day of few events and one of many, vehicles that share all and only some, in the odd shapes that documents have.
