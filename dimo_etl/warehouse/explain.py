@@ -16,7 +16,8 @@ from dimo_etl.warehouse.show import printable
 if TYPE_CHECKING:
     from dimo_etl.lake.bucket import BucketStore
 
-_TRIES = 5
+# A writer that replaces a file without a pause, on a machine with much else to do, was met five times in a row.
+_TRIES = 20
 Given = TypeVar("Given")
 
 
