@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -40,15 +40,39 @@ def eventually(ask: Callable[[], Found | None], what: str) -> Found:
 def left_of_session(session: int) -> list[str]:
     """The command lines of the living processes of a session."""
     found = []
+    for folder in _of_session(session):
+        with suppress(OSError):
+            found.append((folder / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
+def listening(session: int) -> set[tuple[str, int]]:
+    """The addresses and ports on which processes of a session listen."""
+    sockets = set()
+    for folder in _of_session(session):
+        for descriptor in (folder / "fd").iterdir():
+            with suppress(OSError):
+                sockets.add(str(descriptor.readlink()))
+    found = set()
+    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                address, port = fields[1].split(":")
+                # Four bytes at a time, in the order of this machine.
+                words = [int(address[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(address), 8)]
+                found.add((socket.inet_ntop(family, b"".join(words)), int(port, 16)))
+    return found
+
+
+def _of_session(session: int) -> Iterator[Path]:
+    """What the system tells of each living process of a session."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
-            try:
+            with suppress(OSError):
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
                 if int(fields[3]) == session and fields[0] != "Z":
-                    found.append((folder / "cmdline").read_text().replace("\0", " "))
-            except OSError:
-                continue
-    return found
+                    yield folder
 
 
 @dataclass(frozen=True)

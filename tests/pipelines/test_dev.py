@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 
 import dagster as dg
@@ -23,7 +24,7 @@ from dimo_etl.warehouse import Warehouse
 from pipelines.jobs import JOB, range_tags
 from pipelines.schedules import MORNING_TAGS
 from tests.pipelines.conftest import HONDA, LEXUS, Household, make_home
-from tests.pipelines.services import PROGRAM, Services, dev, eventually, left_of_session
+from tests.pipelines.services import PROGRAM, Services, dev, eventually, left_of_session, listening
 from tests.pipelines.ui import DAILY, ENDED
 from tests.serving import serving
 
@@ -82,6 +83,12 @@ def test_the_ui_shows_the_assets_and_the_schedules_which_are_off(lived_in: Home)
     assets = {one["assetKey"]["path"][0]: one for one in lived_in.services.ask(ASSETS)["assetNodes"]}
     assert {name for name, one in assets.items() if one["isPartitioned"]} == {"raw_history", "signals"}
     assert assets["odometer"]["groupName"] == "answers"
+
+
+def test_it_listens_to_this_machine_alone(lived_in: Home) -> None:
+    found = listening(lived_in.services.process.pid)
+    assert ("127.0.0.1", lived_in.services.port) in found
+    assert {ip_address(address).is_loopback for address, _ in found} == {True}, found
 
 
 def test_a_backfill_of_which_a_day_fails_is_healed_from_the_ui(lived_in: Home, sandbox: SandboxServer) -> None:
