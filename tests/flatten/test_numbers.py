@@ -91,3 +91,11 @@ def test_long_numbers_are_handed_over_as_text():
 def test_what_is_not_json_is_refused_with_a_reason(text):
     with pytest.raises(UnreadableError, match=r"^not (JSON|UTF-8)"):
         parse(text)
+
+
+@pytest.mark.parametrize("before", range(4))
+@pytest.mark.parametrize("text", ["123456789.123456789", "1234567891.23456789e3", "1e-400"])
+def test_a_long_number_is_found_wherever_it_stands_in_its_text(text, before):
+    spaces = " " * before
+    document = f'{{"time":"2026-01-05T10:00:00Z","data":{{{spaces}"vin":"SBX0000000000000{before}","a":{text}}}}}'
+    assert values_of(document.encode())["a"] == text.encode()
