@@ -10,15 +10,18 @@ compression.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
 from benchmarks import measure
 from benchmarks.measure import Ratio
-from benchmarks.prepared import serving, span, sync
+from benchmarks.prepared import serving, settings, span, sync
 from dimo_etl.api.messages import DEVICE_DATA, Request, Response
 from dimo_etl.api.transport import Transport
+from dimo_etl.batch import bring_days
+from dimo_etl.config import Settings
 
 
 def measured(quick: bool) -> Iterator[Ratio]:
@@ -31,13 +34,20 @@ def measured(quick: bool) -> Iterator[Ratio]:
         seconds = measure.in_turn(
             {
                 "download s": lambda: _download(service.base, asked),
-                "sync s": lambda: sync(service, next(roots), range(vehicles), span(0, days)),
+                "sync s": lambda: _sync(settings(service, next(roots), range(vehicles)), span(0, days)),
             },
             1 if quick else 3,
         )
         figures = seconds | {"answers": float(len(asked)), "MB": _download(service.base, asked) / 1e6}
         what = f"sync of {vehicles} vehicles and {days} days, against only downloading"
         yield Ratio(what, seconds["sync s"] / seconds["download s"], 1.5, at_most=True, figures=figures)
+
+
+def _sync(chosen: Settings, days: Sequence[date]) -> None:
+    """Bring days as the command does: each is flattened beside the fetch of the next ones."""
+    brought = bring_days(chosen, days, done=lambda _: None)
+    if any(day.failure for day in brought.days):
+        raise SystemExit("Not every day is complete.")
 
 
 def _download(base: str, asked: list[str]) -> int:

@@ -45,7 +45,7 @@ def _number_to_us(value: float) -> int:
     return int(value) if size < 1e17 else int(value) // 1_000
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _text_to_us(text: str) -> int | None:
     """The time a text says; the signals of a document mostly share one, so it is read once."""
     if text.endswith("Z") and text[10:11] == "T":

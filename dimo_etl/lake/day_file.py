@@ -7,9 +7,11 @@ they came in and whether they were flattened now or taken from the file in place
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +53,7 @@ _WRITER = f"{pa.__version__} {_LAYOUT} {_LAYOUT}".encode()
 _SORT_KEYS = [("vehicle_id", "ascending"), ("timestamp", "ascending"), ("event_id", "ascending")]
 
 Named = tuple[str, pa.Table]
-"""A name and its rows, in order."""
+"""A name and rows of it, in order."""
 
 
 def write_rows(path: Path, rows: Iterable[Named], metadata: Mapping[bytes, bytes]) -> int:
@@ -107,26 +109,19 @@ def _plain_pieces(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
 
 
 def read_rows(source: pa.NativeFile, vehicles: Collection[str]) -> Iterator[Named]:
-    """The rows of some vehicles in a file that `write_rows` wrote, by name."""
+    """The rows of some vehicles in a file that `write_rows` wrote, by name, in pieces."""
     wanted = pa.array(sorted(vehicles), pa.string())
     with pq.ParquetFile(source, page_checksum_verification=True) as file:
-        name, parts = "", list[pa.Table]()
         for group in range(file.num_row_groups):
-            table = file.read_row_group(group)
-            for found, rows in _runs(table, "name"):
-                if found != name and parts:
-                    yield name, pa.concat_tables(parts)
-                    parts = []
-                name = found
+            for name, rows in _runs(file.read_row_group(group), "name"):
                 kept = rows.filter(pa.compute.is_in(rows.column("vehicle_id"), value_set=wanted))
                 if kept.num_rows:
-                    parts.append(kept.select(ROWS.names).cast(ROWS))
-        if parts:
-            yield name, pa.concat_tables(parts)
+                    yield name, kept.select(ROWS.names).cast(ROWS)
 
 
 def merged(some: Iterator[Named], others: Iterator[Named]) -> Iterator[Named]:
     """The rows of both, which have no vehicle in common."""
+    some, others = _by_name(some), _by_name(others)
     one, other = next(some, None), next(others, None)
     while one and other:
         if one[0] == other[0]:
@@ -143,6 +138,12 @@ def merged(some: Iterator[Named], others: Iterator[Named]) -> Iterator[Named]:
         if left:
             yield left
             yield from rest
+
+
+def _by_name(rows: Iterator[Named]) -> Iterator[Named]:
+    """Each name once, with all its rows."""
+    for name, pieces in itertools.groupby(rows, key=itemgetter(0)):
+        yield name, pa.concat_tables([piece for _, piece in pieces])
 
 
 def _runs(table: pa.Table, column: str) -> Iterator[Named]:
@@ -178,21 +179,27 @@ class SortedRows:
             self._spill()
 
     def in_order(self) -> Iterator[Named]:
-        """Each name with its rows, names in order, rows by vehicle, time and event."""
+        """Each name with its rows, names in order, rows by vehicle, time and event; they may come in pieces."""
         for path in self._files:
             self._readers.append(pa.ipc.open_file(pa.OSFile(str(path))))
         for name in sorted(self._tables.keys() | self._spilled.keys()):
-            parts = [
-                pa.Table.from_batches([self._readers[file].get_batch(batch)]) for file, batch in self._spilled[name]
-            ]
-            table = pa.concat_tables(parts + self._tables.pop(name, []))
-            if name in self._unsorted:
+            if name not in self._unsorted:
+                for part in self._parts(name):
+                    yield name, part
+            else:
+                table = pa.concat_tables(list(self._parts(name)))
                 # The sort is stable: leaves of one event stay in the document's order.
                 order = pa.compute.sort_indices(table, sort_keys=_SORT_KEYS)
                 # Most are in order, and moving rows takes longer than finding that out.
                 if not np.array_equal(order, np.arange(len(order))):
                     table = table.take(order)
-            yield name, table
+                yield name, table
+
+    def _parts(self, name: str) -> Iterator[pa.Table]:
+        """The rows of a name in the pieces they came in; of those on disk one at a time."""
+        for file, batch in self._spilled[name]:
+            yield pa.Table.from_batches([self._readers[file].get_batch(batch)])
+        yield from self._tables.pop(name, [])
 
     def close(self) -> None:
         """Remove what was spilled."""
