@@ -6,7 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import typer
 
@@ -71,9 +71,9 @@ def status() -> None:
     from dimo_etl.warehouse import Warehouse, show
 
     with Warehouse.open() as warehouse:
-        vehicles: list[_Row] = warehouse.arrow(_VEHICLES).to_pylist()
+        vehicles = cast("list[_Row]", warehouse.execute(_VEHICLES).named())
         spans = _spans(warehouse)
-        incomplete = warehouse.arrow(_OPEN).to_pylist()
+        incomplete = warehouse.execute(_OPEN).named()
     if not vehicles:
         typer.echo("The warehouse is empty; bring some days with `dimo-etl sync`, or try `dimo-etl demo`.")
         return
@@ -113,7 +113,7 @@ def _line(row: _Row) -> list[str]:
 
 def _spans(warehouse: Warehouse) -> dict[str, list[Span]]:
     spans: dict[str, list[Span]] = defaultdict(list)
-    for row in warehouse.arrow(_LACKING).to_pylist():
+    for row in warehouse.execute(_LACKING).named():
         spans[row.pop("vehicle_id")].append(Span(**row))
     return spans
 

@@ -18,7 +18,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dimo_etl.config import DEMO_WAREHOUSE, Settings, load_environment
 from dimo_etl.errors import QueryError, WarehouseError
@@ -71,6 +71,11 @@ class Result:
     def fetchall(self) -> list[tuple[object, ...]]:
         """Every row that is left."""
         return [*self._held, *self._asked(self._cursor.fetchall)]
+
+    def named(self) -> list[dict[str, Any]]:
+        """Every row that is left, its values by the names of their columns."""
+        columns = self.columns
+        return [dict(zip(columns, row, strict=True)) for row in self.fetchall()]
 
     def __iter__(self) -> Iterator[tuple[object, ...]]:
         while (row := self.fetchone()) is not None:
