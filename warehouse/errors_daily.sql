@@ -20,11 +20,14 @@ WITH counted AS (
     FROM errors
     GROUP BY ALL
 ),
-held AS (
+held AS MATERIALIZED (
     SELECT vehicle_id, date, kept_events - snapshot_events AS events FROM coverage_records()
 ),
+spans AS (
+    SELECT vehicle_id, generate_series(min(date), max(date), INTERVAL 1 DAY) AS days FROM held GROUP BY ALL
+),
 known AS (
-    FROM days_in('UTC')
+    SELECT vehicle_id, unnest(days)::DATE AS date FROM spans
     UNION
     SELECT vehicle_id, date FROM counted
 )
