@@ -28,9 +28,12 @@ def measured(quick: bool) -> Iterator[Ratio]:
             _hold(store, str(vehicle), documents)
         write_day(store, DAY)
         again = _seconds(lambda: write_day(store, DAY))
-        _hold(store, "1500", documents)
-        added = _seconds(lambda: write_day(store, DAY))
-        anew = _seconds(lambda: rewrite_day(store, DAY))
+        adding, making = [], []
+        for vehicle in range(1_500, 1_501 if quick else 1_505):
+            _hold(store, str(vehicle), documents)
+            adding.append(_seconds(lambda: write_day(store, DAY)))
+            making.append(_seconds(lambda: rewrite_day(store, DAY)))
+        added, anew = min(adding), min(making)
     figures = {"anew s": anew, "again s": again, "one more s": added}
     yield Ratio("a complete day again, against making it anew", again / anew, 0.05, at_most=True, figures=figures)
     yield Ratio("one new vehicle in a day of 50, against the same", added / anew, 0.5, at_most=True, figures={})
@@ -42,9 +45,10 @@ def _hold(store: Store, vehicle_id: str, documents: int) -> None:
 
 
 def _seconds(call: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    """Of the processor, in which a busy machine tells little."""
+    started = time.process_time()
     call()
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 if __name__ == "__main__":
