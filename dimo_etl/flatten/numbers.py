@@ -2,6 +2,7 @@
 
 orjson is fast and exact for what cars send. A number it would round (more digits than a 64-bit integer or a float64
 holds) is told from the text before, and such a document is read by the standard library, which hands the digits over.
+`-0.0` keeps its sign; `-0` is a whole number, of which there is one zero.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from dimo_etl.flatten.numbers import LongNumber, UnreadableError, parse, to_json
+from dimo_etl.flatten.numbers import LongNumber, UnreadableError, parse, parse_all, to_json
 from tests.flatten.rows import values_of
 
 _TIMED = '{"time":"2026-01-05T10:00:00Z","data":{"a":%s}}'
@@ -64,6 +64,18 @@ def test_a_number_float64_holds_is_a_number_however_long_it_is_written(text, num
 @pytest.mark.parametrize("text", ["-0.0", "-0e-400", "-0.00000000000000000000"])
 def test_minus_zero_keeps_its_sign(text):
     assert math.copysign(1, value(text)) == -1.0
+
+
+@pytest.mark.parametrize("text", ["%s", "[%s]", '[{"b":%s}]'])
+@pytest.mark.parametrize("beside", ["1", "1e400"])
+def test_minus_zero_without_a_fraction_is_the_whole_number_zero_whatever_is_beside_it(text, beside):
+    document = '{"time":"2026-01-05T10:00:00Z","data":{"a":%s,"b":%s}}'
+    found, wanted = (values_of((document % (text % zero, beside)).encode()) for zero in ("-0", "0"))
+    assert repr(found) == repr(wanted)
+    # A value with a time of its own is read by another reader, where there are several.
+    nested = '{"time":"2026-01-05T10:00:00Z","data":{"a":{"value":%s,"timestamp":"2026-01-05T10:00:00Z"}}}'
+    found, wanted = (parse_all([(nested % (text % zero)).encode()] * 2) for zero in ("-0", "0"))
+    assert repr(found) == repr(wanted)
 
 
 def test_whole_numbers_beyond_64_bits_in_an_array_are_the_same_numbers():
