@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
+
+# As Hypothesis tells of each of its tests.
+_MADE_UP = re.compile(r"(\d+) passing examples")
 
 
 def pytest_addoption(parser):
@@ -17,6 +21,12 @@ def figures(request):
     counted: Counter[str] = Counter()
     yield counted
     request.node.user_properties.append(("figures", dict(counted)))
+
+
+def pytest_runtest_teardown(item):
+    told = getattr(item, "hypothesis_statistics", "")
+    if made_up := sum(map(int, _MADE_UP.findall(told))):
+        item.user_properties.append(("figures", {"cases made up by Hypothesis": made_up}))
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -176,7 +176,7 @@ class AnyStream(RuleBasedStateMachine):
 
 
 AnyStream.TestCase.settings = settings(
-    max_examples=1_500 if LONG else 12,
+    max_examples=300 if LONG else 12,
     stateful_step_count=30 if LONG else 8,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
