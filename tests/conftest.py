@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 # As Hypothesis tells of each of its tests.
-_MADE_UP = re.compile(r"(\d+) passing examples")
+_MADE_UP = re.compile(r"(\d+) passing,")
 
 
 def pytest_addoption(parser):
