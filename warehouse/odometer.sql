@@ -17,6 +17,7 @@
 -- Ruptela outside of what `ruptela_codes` says means something: it sends all ones for what it has not.
 --
 -- Rules
+--   Readings of a vehicle that are equal in time and number have one verdict, unless it is `other_source`.
 --   All sources of a vehicle are one curve, so a vehicle may move from one to another; the same reading through two is
 --   on it twice and counts once. The valid readings of one cycle never decrease, and a step between two is one a vehicle
 --   can drive (`plausible_step`: 250 km/h and 10 km, back by 1 km at most).
@@ -51,10 +52,15 @@
 --   4. The runs that remain and do not agree, in miles neither, are cycles: a reset, or a swap of dashboards. Inside a
 --      cycle a reading below an earlier one is `noise`, or where it is more than 1 km, `step_back`.
 CREATE VIEW odometer AS
-WITH placed AS (
+-- Read once. DuckDB takes a filter on the vehicle along to where all that use it have a filter, the same: `IS NOT NULL`.
+WITH numbers AS MATERIALIZED (
+    FROM odometer_numbers()
+),
+placed AS (
     SELECT
         *,
         row_number() OVER in_time AS place,
+        rank() OVER in_time AS first_place,
         lead(timestamp) OVER in_time IS NULL AS is_last,
         -- Rows that have a reason stay in the stream, in a partition of their own, and out of every step below.
         reason IS NULL AND (
@@ -63,7 +69,7 @@ WITH placed AS (
                 plausible_step(lag(odometer_km) OVER in_time, lag(timestamp) OVER in_time, odometer_km, timestamp), true
             )
         ) AS is_break
-    FROM odometer_received()
+    FROM odometer_received('numbers')
     WINDOW in_time AS (PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km)
 ),
 -- Calm is what rises as it can from one reading to the next. It is judged by its ends alone: a few readings beside
@@ -351,5 +357,5 @@ FROM (
         coalesce(cycle, 1) AS cycle
     FROM placed
     LEFT JOIN places
-        ON places.vehicle_id = placed.vehicle_id AND places.place = placed.place AND placed.reason IS NULL
+        ON places.vehicle_id = placed.vehicle_id AND places.place = placed.first_place AND placed.reason IS NULL
 );

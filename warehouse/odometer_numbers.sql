@@ -25,12 +25,5 @@ WITH received AS (
             CASE name WHEN 'signals.645' THEN code > 4294967294 ELSE code = 0 OR code > 4211081215 END, false
         )
 )
-SELECT
-    vehicle_id,
-    timestamp,
-    date,
-    source,
-    coalesce(source, '') AS sender,
-    event_id,
-    CASE WHEN isfinite(number) THEN number END AS reading
+SELECT vehicle_id, timestamp, date, source, event_id, CASE WHEN isfinite(number) THEN number END AS reading
 FROM received;

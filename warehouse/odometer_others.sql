@@ -1,14 +1,14 @@
--- odometer_others(): the readings by which a source of a vehicle contradicts the one that counts.
+-- odometer_others(numbers): the readings by which a source of a vehicle contradicts the one that counts.
 --
 -- Rules
 --   Of several sources the one with readings on the most days counts, then the one with the most readings, then any, but
 --   always the same. A reading of another contradicts it by more than 1 km: below a reading of it up to a day before, or above
 --   one up to a day after, and as metres too. Only such readings of it are asked that fit those beside them.
-CREATE MACRO odometer_others() AS TABLE
+CREATE MACRO odometer_others(numbers) AS TABLE
 WITH of_many AS (
     SELECT vehicle_id
-    FROM signals
-    WHERE one_of(name, odometer_names())
+    FROM query_table(numbers)
+    WHERE vehicle_id IS NOT NULL
     GROUP BY ALL
     HAVING min(source) <> max(source)
 ),
@@ -16,28 +16,27 @@ readings AS (
     SELECT
         vehicle_id,
         timestamp,
-        sender,
-        event_id,
+        source,
         reading,
         kilometres(reading) AS km,
-        row_number() OVER (PARTITION BY vehicle_id, sender, date ORDER BY timestamp, reading) = 1 AS is_first_of_day
+        row_number() OVER (PARTITION BY vehicle_id, source, date ORDER BY timestamp, reading) = 1 AS is_first_of_day
     FROM odometer_numbers()
     JOIN of_many USING (vehicle_id)
     WHERE reading > 100
 ),
 counted AS (
-    SELECT *, count_if(is_first_of_day) OVER of_sender AS days, count(*) OVER of_sender AS readings
+    SELECT *, count_if(is_first_of_day) OVER of_source AS days, count(*) OVER of_source AS readings
     FROM readings
-    WINDOW of_sender AS (PARTITION BY vehicle_id, sender)
+    WINDOW of_source AS (PARTITION BY vehicle_id, source)
 ),
 ranked AS (
     SELECT
         *,
-        dense_rank() OVER (PARTITION BY vehicle_id ORDER BY days DESC, readings DESC, sender DESC) = 1 AS counts,
-        plausible_step(lag(km) OVER of_sender, lag(timestamp) OVER of_sender, km, timestamp)
-            AND plausible_step(km, timestamp, lead(km) OVER of_sender, lead(timestamp) OVER of_sender) AS fits
+        dense_rank() OVER (PARTITION BY vehicle_id ORDER BY days DESC, readings DESC, source DESC) = 1 AS counts,
+        plausible_step(lag(km) OVER of_source, lag(timestamp) OVER of_source, km, timestamp)
+            AND plausible_step(km, timestamp, lead(km) OVER of_source, lead(timestamp) OVER of_source) AS fits
     FROM counted
-    WINDOW of_sender AS (PARTITION BY vehicle_id, sender ORDER BY timestamp, km)
+    WINDOW of_source AS (PARTITION BY vehicle_id, source ORDER BY timestamp, km)
 ),
 bounded AS (
     SELECT
@@ -48,7 +47,7 @@ bounded AS (
     FROM ranked
     WINDOW in_time AS (PARTITION BY vehicle_id ORDER BY timestamp)
 )
-SELECT DISTINCT vehicle_id, timestamp, event_id, reading
+SELECT DISTINCT vehicle_id, timestamp, source, reading
 FROM bounded
 WHERE NOT counts
     AND before_km <= after_km + 1

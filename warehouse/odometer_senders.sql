@@ -1,4 +1,5 @@
--- odometer_senders(): what the days of each source of a vehicle's odometer show before any reading is judged; a row for each.
+-- odometer_senders(numbers): what the days of each source of a vehicle's odometer show before any reading is judged; a row
+-- for each.
 --
 -- Rules
 --   small_metres  the greatest reading, below 1 000 km, of a source that sends metres; up to `metres_until`. Metres below
@@ -9,19 +10,27 @@
 --                 above that, if these begin at 500 km at most and are mostly below 1 500 km, and if no more than two
 --                 such days before it were otherwise; without an end, if on no day most readings are above 100 km; null if
 --                 the vehicle was not new.
-CREATE MACRO odometer_senders() AS TABLE
-WITH days AS (
+CREATE MACRO odometer_senders(numbers) AS TABLE
+WITH usable AS (
     SELECT
         vehicle_id,
-        sender,
+        source,
         date,
-        min(reading) FILTER (reading > 100) AS least,
-        max(reading) FILTER (reading > 100) AS greatest,
-        count_if(reading > 100) AS high,
-        high * 2 > count(*) AS is_high,
-        least <= 500 AND count_if(reading > 1500) * 2 <= high AS is_young
-    FROM odometer_numbers()
-    WHERE reading > 0 AND reading <= 999999
+        CASE WHEN reading <= 999999 AND NOT is_sentinel(reading) THEN reading END AS number
+    FROM query_table(numbers)
+    WHERE vehicle_id IS NOT NULL
+),
+days AS (
+    SELECT
+        vehicle_id,
+        source,
+        date,
+        min(number) FILTER (number > 100) AS least,
+        max(number) FILTER (number > 100) AS greatest,
+        count_if(number > 100) AS high,
+        high * 2 > count(number) AS is_high,
+        least <= 500 AND count_if(number > 1500) * 2 <= high AS is_young
+    FROM usable
     GROUP BY ALL
 ),
 stairs AS (
@@ -30,12 +39,12 @@ stairs AS (
         greatest - least > 6000 AND least >= lag(greatest) OVER in_time AND greatest <= lead(least) OVER in_time
             AS is_in_metres
     FROM days
-    WINDOW in_time AS (PARTITION BY vehicle_id, sender ORDER BY date)
+    WINDOW in_time AS (PARTITION BY vehicle_id, source ORDER BY date)
 ),
 senders AS (
     SELECT
         vehicle_id,
-        sender,
+        source,
         CASE WHEN count_if(is_in_metres) > 1 THEN max(date) FILTER (is_in_metres) END AS metres_until,
         CASE WHEN count_if(is_in_metres) > 1 THEN max(greatest) FILTER (is_in_metres) END AS small_metres,
         min(date) FILTER (is_high AND is_young) AS young_day,
@@ -54,7 +63,7 @@ known AS (
 )
 SELECT
     vehicle_id,
-    sender,
+    source,
     metres_until,
     small_metres,
     CASE

@@ -34,6 +34,7 @@ ORDER = (
     "plausible_step",
     "metres",
     "kilometres",
+    "is_sentinel",
     "per_cent",
     "one_of",
     "odometer_names",

@@ -322,3 +322,25 @@ def test_two_sources_that_agree_are_both_on_the_curve_and_count_once(lake):
 
 def test_a_float_of_32_bits_below_the_reading_before_is_noise(lake):
     assert reasons(lake, [88_164.32, 88_164.3125, 88_165]) == [None, "noise", None]
+
+
+def test_readings_equal_in_time_and_number_have_one_verdict_whatever_the_order_they_are_read_in(lake):
+    # Each reading through three sources at once, as often true as not: what is first of the three may not matter.
+    chance = random.Random(3)
+    added = []
+    for n, km in enumerate(CURVE * 2):
+        reading = chance.choice([km, km, km + 400, 30_000, 300])
+        added += [(START + timedelta(minutes=10 * n), reading, source) for source in "abc"]
+    answers = set()
+    for _ in range(3):
+        lake.rows.clear()
+        for moment, reading, source in added:
+            lake.add("1", moment, "odometer", reading, source=source, event_id=f"{moment:%m%dT%H%M}{source}")
+        lake.write()
+        answers.add(str(lake.query("SELECT event_id, reason, cycle, odometer_km FROM odometer ORDER BY event_id")))
+        chance.shuffle(added)
+    assert len(answers) == 1
+    assert lake.query(
+        "SELECT count(*) FROM (SELECT timestamp FROM odometer WHERE reason IS DISTINCT FROM 'other_source' "
+        "GROUP BY ALL HAVING count(DISTINCT coalesce(reason, '')) > 1)"
+    ) == [(0,)]
