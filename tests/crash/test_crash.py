@@ -254,10 +254,10 @@ def test_a_reader_that_asks_all_the_while_sees_old_or_new_while_writers_are_kill
     assert before != after
     random = Random(5)
     killed = 0
-    for _ in range(KILLS):
+    while killed < KILLS:
         writers.restore()
         writer = writers.start()
-        seen = [writers.answers() for _ in range(random.randrange(1, 12))]
+        seen = [writers.answers() for _ in range(random.randrange(1, 9))]
         with contextlib.suppress(ProcessLookupError):  # it was faster
             os.kill(writer, signal.SIGKILL)
         killed += writers.end() == -signal.SIGKILL
@@ -268,7 +268,6 @@ def test_a_reader_that_asks_all_the_while_sees_old_or_new_while_writers_are_kill
         assert writers.run() == 0
         assert writers.answers() == after
         assert writers.litter() == []
-    assert killed
     figures["writers killed with kill -9 while a reader asked"] += killed
 
 
