@@ -10,10 +10,13 @@ from dimo_etl.errors import DimoError
 
 # What Typer makes of a Ctrl-C: 128 and the number of the signal.
 _INTERRUPTED = 130
+# What a report, a run's history or its log tells of vehicles is for its owner alone, as the warehouse is.
+_PRIVATE = 0o077
 
 
 def main() -> None:
     """Run the command line; errors go to standard error in one sentence, and the exit code is 1."""
+    os.umask(_PRIVATE)
     named = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if named == "--help":
         sys.stdout.write(overview())

@@ -46,6 +46,14 @@ def test_a_day_that_is_complete_is_skipped_without_a_request_for_history(househo
     assert ", 0 requests;" in told.stdout
 
 
+def test_what_it_writes_is_for_its_owner_alone(household):
+    user, _ = household
+    ours = {user.home, user.home / "dagster.yaml", user.folder}
+    written = [path for path in user.folder.rglob("*") if path not in ours]
+    assert len(written) > 20
+    assert [path for path in written if path.stat().st_mode & 0o077] == []
+
+
 def test_no_secret_is_shown_or_kept(household):
     user, told = household
     shown = [told.stdout.encode(), told.stderr.encode()]
