@@ -19,7 +19,8 @@ from dimo_etl.warehouse import Warehouse
 from dimo_etl.warehouse.excerpt import Excerpt
 from dimo_etl.warehouse.publish import publish
 from pipelines.assets.distances import DISTANCES_KEY
-from pipelines.assets.history import RAW, SIGNALS_KEY
+from pipelines.assets.history import SIGNALS_KEY
+from pipelines.assets.vehicles import RAW
 from pipelines.failures import explained
 from pipelines.jobs import PARTITION, RANGE_START
 from pipelines.markdown import table

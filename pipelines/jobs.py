@@ -10,9 +10,9 @@ from datetime import date
 import dagster as dg
 
 from pipelines.assets.distances import DISTANCES_KEY
-from pipelines.assets.history import RAW, SIGNALS_KEY
+from pipelines.assets.history import SIGNALS_KEY
 from pipelines.assets.snapshots import SNAPSHOTS
-from pipelines.assets.vehicles import vehicles
+from pipelines.assets.vehicles import RAW, vehicles
 from pipelines.assets.views import VIEWS
 from pipelines.standing import newest_day_is_there, none_left_failed
 

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from dimo_etl.model import days_between
-from pipelines.assets.history import RAW
+from pipelines.assets.vehicles import RAW
 from pipelines.jobs import STEP, range_tags
 from pipelines.partitions import DAYS_A_BATCH
 from pipelines.standing import DAILY_SCHEDULE, failed_days

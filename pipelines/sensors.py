@@ -13,8 +13,8 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dimo_etl.batch import list_vehicles
 from dimo_etl.config import Settings
 from dimo_etl.notify import is_configured, tell
-from pipelines.assets.history import RAW, SIGNALS_KEY
-from pipelines.assets.vehicles import vehicles
+from pipelines.assets.history import SIGNALS_KEY
+from pipelines.assets.vehicles import RAW, vehicles
 from pipelines.assets.views import VIEWS
 from pipelines.checks import broken_promises
 from pipelines.instance import PROCESS_TAG

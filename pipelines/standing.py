@@ -11,7 +11,8 @@ import dagster as dg
 
 from dimo_etl.lake.raw import days_held
 from dimo_etl.lake.stores import open_store
-from pipelines.assets.history import RAW, SIGNALS_KEY
+from pipelines.assets.history import SIGNALS_KEY
+from pipelines.assets.vehicles import RAW
 from pipelines.failures import explained
 from pipelines.resources import Dimo
 

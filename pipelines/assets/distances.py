@@ -4,7 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from dimo_etl.distances import DistancesBrought, bring_distances
-from dimo_etl.errors import RequestRefusedError, ServiceError
+from dimo_etl.errors import RequestRefusedError, ServiceDownError, ServiceError
 from pipelines.assets.history import SIGNALS_KEY
 from pipelines.assets.vehicles import vehicles
 from pipelines.columns import view_schema
@@ -44,7 +44,7 @@ def dimo_distances(
     with explained(dimo):
         try:
             brought = bring_distances(dimo.settings, only=config.vehicles, refresh=config.refresh)
-        except (ServiceError, RequestRefusedError) as error:
+        except (ServiceError, ServiceDownError, RequestRefusedError) as error:
             # The run has brought its days; what DIMO says of them can wait for the next run.
             context.log.warning("DIMO's distances are not asked for: %s", error)
             brought = DistancesBrought()

@@ -30,7 +30,7 @@ from dimo_etl.lake.store import Store
 from dimo_etl.lake.stores import open_store
 from dimo_etl.schema import SIGNALS
 from dimo_etl.warehouse.excerpt import Excerpt
-from pipelines.assets.vehicles import vehicles
+from pipelines.assets.vehicles import RAW, vehicles
 from pipelines.columns import table_schema
 from pipelines.failures import explained
 from pipelines.metadata import SEEN_VIEWS, Metadata, raw_metadata, seen_metadata, signals_metadata
@@ -40,7 +40,7 @@ from pipelines.resources import Dimo
 
 # A line in the run's log each time so many vehicle-days are through.
 _TELL_EVERY = 50
-RAW, SIGNALS_KEY = dg.AssetKey("raw_history"), dg.AssetKey("signals")
+SIGNALS_KEY = dg.AssetKey("signals")
 
 
 class HistoryConfig(dg.Config):

@@ -5,7 +5,9 @@ import hashlib
 import dagster as dg
 
 from dimo_etl.batch import remember_vehicles
-from dimo_etl.lake.vehicles import KnownVehicle
+from dimo_etl.errors import DimoError
+from dimo_etl.lake.stores import open_store
+from dimo_etl.lake.vehicles import KnownVehicle, known_vehicles
 from pipelines.columns import view_schema
 from pipelines.failures import explained
 from pipelines.markdown import table
@@ -13,6 +15,7 @@ from pipelines.ownership import OWNERS
 from pipelines.partitions import due_each_morning
 from pipelines.resources import Dimo
 
+RAW = dg.AssetKey("raw_history")
 _HEADS = ("vehicle", "make", "model", "year", "permissions", "shared")
 
 
@@ -28,10 +31,20 @@ _HEADS = ("vehicle", "make", "model", "year", "permissions", "shared")
 def vehicles(context: dg.AssetExecutionContext, dimo: dg.ResourceParam[Dimo]) -> dg.MaterializeResult[None]:
     """Every vehicle shared with the licence, with make, model, year and permissions; one no longer shared is kept.
 
-    Asked of the identity API, or taken from DIMO_VEHICLES.
+    Asked of the identity API, or taken from DIMO_VEHICLES. Where that cannot be asked, a run of days fails in
+    `raw_history`, which needs the answer, and in it alone; what was known before stays known.
     """
+    unlisted: DimoError | None = None
     with explained(dimo):
-        known = remember_vehicles(dimo.settings)
+        try:
+            known = remember_vehicles(dimo.settings)
+        except DimoError as error:
+            if RAW not in context.job_def.asset_layer.selected_asset_keys:
+                raise
+            unlisted = error
+            context.log.warning("The vehicles are those known before: %s", error)
+            with open_store(dimo.settings.warehouse) as store:
+                known = known_vehicles(store)
     gone = [one for one in known if one.sharing.shared_now is False]
     context.log.info("%d vehicles are known, %d of them no longer shared", len(known), len(gone))
     ids = [one.vehicle.vehicle_id for one in known]
@@ -41,6 +54,7 @@ def vehicles(context: dg.AssetExecutionContext, dimo: dg.ResourceParam[Dimo]) ->
         metadata={
             "dagster/row_count": len(known),
             "no_longer_shared": len(gone),
+            **({"not_listed_anew": str(unlisted)} if unlisted else {}),
             "vehicles": dg.MetadataValue.md(table(_HEADS, list(map(_row, known)))),
         },
     )

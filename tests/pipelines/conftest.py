@@ -57,6 +57,10 @@ class Household:
         """Run the daily job, or some of its assets, over the days from `first` to `last`."""
         return self._execute(JOB, only, range_tags(first, last or first), {STEP: {"config": config}} if config else {})
 
+    def run_request(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+        """Run the daily job as a schedule asks for it."""
+        return self._execute(JOB, None, request.tags, request.run_config["ops"])
+
     def answer(self, only: list[str] | None = None) -> dg.ExecuteInProcessResult:
         """Run the job that follows, or some of its assets."""
         return self._execute(ANSWERS_JOB, only, {}, {})
@@ -118,6 +122,13 @@ def sandbox(_running: SandboxServer) -> Iterator[SandboxServer]:
 def household(sandbox: SandboxServer, tmp_path: Path) -> Iterator[Household]:
     with dg.DagsterInstance.ephemeral() as instance:
         yield Household(sandbox, instance, tmp_path / "warehouse")
+
+
+@pytest.fixture
+def on_disk(household: Household) -> Iterator[Household]:
+    """The same on an instance that schedules and sensors can open."""
+    with dg.instance_for_test() as household.instance:
+        yield household
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -15,9 +15,11 @@ from dimo_etl.history.fetch import VehicleDay
 from dimo_etl.model import days_between
 from dimo_etl.warehouse import Warehouse
 from pipelines.build import build_defs
+from pipelines.jobs import daily_job
 from pipelines.resources import Dimo
+from pipelines.schedules import daily_schedule
 from pipelines.standing import failed_days
-from tests.pipelines.conftest import HONDA, LEXUS, Household
+from tests.pipelines.conftest import FLEET, HONDA, LEXUS, Household
 from tests.pipelines.services import eventually
 
 MONDAY, TUESDAY, WEDNESDAY = date(2025, 6, 9), date(2025, 6, 10), date(2025, 6, 11)
@@ -171,6 +173,7 @@ def test_refused_credentials_fail_the_run_in_one_sentence(household: Household) 
 
 
 FORTNIGHT = (date(2025, 6, 2), date(2025, 6, 15))
+SOME_DAYS = (date(2025, 6, 2), date(2025, 6, 6))
 TALKATIVE = 4711
 
 
@@ -210,14 +213,14 @@ def test_credentials_refused_for_good_half_way_leave_the_days_before_green(house
         faults.answer(401, times=1000, at="/auth")
 
     through = happens_half_way(household, refuse)
-    assert not household.run(*FORTNIGHT, only=["raw_history", "signals"]).success
+    assert not household.run(*SOME_DAYS, only=["raw_history", "signals"]).success
     assert isinstance(household.dimo.error, AuthError)
     done = household.materialized("raw_history")
-    assert set(through[:3]) <= done < {day.isoformat() for day in days_between(*FORTNIGHT)}
+    assert set(through[:3]) <= done < {day.isoformat() for day in days_between(*SOME_DAYS)}
     faults.clear()
     happens_half_way(household, lambda: None)
-    assert household.run(*FORTNIGHT, only=["raw_history", "signals"]).success
-    assert len(household.materialized("signals")) == 14
+    assert household.run(*SOME_DAYS, only=["raw_history", "signals"]).success
+    assert len(household.materialized("signals")) == 5
 
 
 def test_each_day_is_green_as_soon_as_it_is_done_and_recorded_once(household: Household) -> None:
@@ -229,24 +232,32 @@ def test_each_day_is_green_as_soon_as_it_is_done_and_recorded_once(household: Ho
         green.append(household.materialized("raw_history"))
 
     happens_half_way(household, look)
-    assert household.run(*FORTNIGHT).success
+    assert household.run(*SOME_DAYS).success
     assert green == [{"2025-06-02", "2025-06-03"}], "the third was just brought"
     for key in (RAW, SIGNALS):
         records = household.instance.fetch_materializations(key, limit=100).records
-        assert len(records) == len({record.partition_key for record in records}) == 14
+        assert len(records) == len({record.partition_key for record in records}) == 5
 
 
-def test_a_dead_service_turns_one_asset_red_and_the_next_run_heals_it(household: Household) -> None:
-    household.run(MONDAY)
-    household.sandbox.faults.answer(500, times=10_000, retry_after="3600")
-    failed = household.run(TUESDAY, WEDNESDAY)
-    assert not failed.success
-    assert red(household) == {"raw_history": [TUESDAY, WEDNESDAY]}
+def test_a_dead_service_turns_one_asset_red_and_the_next_morning_heals_it(on_disk: Household) -> None:
+    household = on_disk
+    environ = household.environ | {"DIMO_VEHICLES": ""}
+    household.dimo = Dimo(lambda: Settings.from_environment(environ), interactive=True)
+    household.run(MONDAY, vehicles=list(map(str, FLEET)))
+    household.sandbox.faults.answer(500, times=10_000, at="/", retry_after="3600")
+    assert not household.run(TUESDAY, WEDNESDAY).success
     assert "answered 500" in str(household.dimo.error)
+    assert household.answer(only=["dimo_distances", "odometer"]).success
+    assert red(household) == {"raw_history": [TUESDAY, WEDNESDAY]}
     household.sandbox.faults.clear()
-    assert household.run(TUESDAY, WEDNESDAY).success
+    morning = daily_schedule(MONDAY, 1, daily_job())
+    at = datetime(2025, 6, 12, 6, 15, tzinfo=UTC)
+    with dg.build_schedule_context(household.instance, scheduled_execution_time=at) as context:
+        for request in morning.evaluate_tick(context).run_requests:
+            assert household.run_request(request).success
     assert red(household) == {}
-    assert household.events_held() == household.events_that_exist(MONDAY, WEDNESDAY)
+    held, exist = household.events_held(), household.events_that_exist(MONDAY, WEDNESDAY)
+    assert {key: held[key] for key in exist} == exist
 
 
 @pytest.mark.parametrize("at", ["/auth", "/token-exchange-api"])

@@ -22,14 +22,13 @@ MONDAY, TUESDAY, THURSDAY = date(2025, 6, 9), date(2025, 6, 10), date(2025, 6, 1
 
 
 @pytest.fixture
-def everybody(household: Household) -> Iterator[Household]:
+def everybody(on_disk: Household) -> Iterator[Household]:
     """All vehicles shared with the licence, on an instance that a sensor can open."""
+    household = on_disk
     environ = {name: value for name, value in household.environ.items() if name != "DIMO_VEHICLES"}
     household.dimo = Dimo(lambda: Settings.from_environment(environ), interactive=True)
     granted = household.sandbox.fleet.vehicle(HONDA).granted
-    with dg.instance_for_test() as instance:
-        household.instance = instance
-        yield household
+    yield household
     household.sandbox.fleet.share(HONDA, granted)
 
 
