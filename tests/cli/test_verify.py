@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from datetime import date
 
 import pytest
 
+from dimo_etl.batch import bring_days
+from dimo_etl.config import Settings
+from dimo_etl.warehouse import Warehouse
 from tests.cli.conftest import User
 
-DAYS = ("--from", "2026-01-05", "--to", "2026-01-06")
-LEXUS = 5023
+DAYS = [date(2026, 1, 5), date(2026, 1, 6)]
+LEXUS = "5023"
 ANSWER = "SELECT date, vehicle_id, count(*), bit_xor(hash(s)) FROM signals s GROUP BY ALL ORDER BY ALL"
 PROOF = "SELECT date, vehicle_id, expected_events, fetched_events, complete FROM coverage ORDER BY ALL"
 
@@ -17,8 +21,8 @@ PROOF = "SELECT date, vehicle_id, expected_events, fetched_events, complete FROM
 @pytest.fixture(scope="module")
 def brought(tmp_path_factory, sandbox):
     user = User(tmp_path_factory.mktemp("brought"), sandbox.environ)
-    told = user.run("sync", *DAYS, "--vehicle", LEXUS)
-    assert told.returncode == 0, told.stderr
+    settings = Settings.from_environment(user.environ | {"DIMO_VEHICLES": LEXUS})
+    bring_days(settings, DAYS, done=lambda day: None)
     return user
 
 
@@ -29,6 +33,11 @@ def household(brought, tmp_path, sandbox):
     return user
 
 
+def answer(user: User) -> list[list[tuple[object, ...]]]:
+    with Warehouse.open(user.warehouse) as warehouse:
+        return [warehouse.execute(query).fetchall() for query in (ANSWER, PROOF)]
+
+
 def damage(user: User, name: str) -> None:
     path = user.warehouse / name
     content = bytearray(path.read_bytes())
@@ -37,7 +46,7 @@ def damage(user: User, name: str) -> None:
 
 
 def test_damaged_days_are_named_and_repaired_from_raw_and_from_the_service(household):
-    answer, proof = household.answer(ANSWER), household.answer(PROOF)
+    before = answer(household)
     assert household.run("verify").returncode == 0
     raw, signals = "raw/date=2026-01-05/5023.parquet", "signals/date=2026-01-06/signals.parquet"
     damage(household, raw)
@@ -59,11 +68,11 @@ def test_damaged_days_are_named_and_repaired_from_raw_and_from_the_service(house
     assert f"Repaired: {raw}: it was brought again; the damaged file is now damaged/{raw}." in told.stdout
     assert f"Repaired: {signals}: it was made again from its raw units." in told.stdout
     assert household.run("verify").returncode == 0
-    assert (household.answer(ANSWER), household.answer(PROOF)) == (answer, proof)
+    assert answer(household) == before
 
 
 def test_a_day_that_the_service_does_not_give_again_stays_as_it_is(household, sandbox):
-    answer = household.answer(ANSWER)
+    known = answer(household)
     raw = "raw/date=2026-01-05/5023.parquet"
     damage(household, raw)
     before = (household.warehouse / raw).read_bytes()
@@ -71,7 +80,7 @@ def test_a_day_that_the_service_does_not_give_again_stays_as_it_is(household, sa
     assert told.returncode == 1
     assert f"Not repaired: {raw}: it cannot be brought again: " in told.stderr
     assert (household.warehouse / raw).read_bytes() == before
-    assert household.answer(ANSWER) == answer
+    assert answer(household) == known
 
 
 def test_a_folder_without_a_warehouse_is_told_in_a_sentence(offline):
