@@ -91,6 +91,13 @@ def test_it_listens_to_this_machine_alone(lived_in: Home) -> None:
     assert {ip_address(address).is_loopback for address, _ in found} == {True}, found
 
 
+def test_no_secret_is_in_the_list_of_processes(lived_in: Home) -> None:
+    listed = left_of_session(lived_in.services.process.pid)
+    assert len(listed) >= 3, "the UI, the daemon, what serves the code"
+    secret = lived_in.household.environ["DIMO_API_KEY"].removeprefix("0x")
+    assert not [line for line in listed if secret in line]
+
+
 def test_a_backfill_of_which_a_day_fails_is_healed_from_the_ui(lived_in: Home, sandbox: SandboxServer) -> None:
     first, broken, last = date(2025, 6, 13), date(2025, 6, 15), date(2025, 6, 17)
     services = lived_in.services
