@@ -25,6 +25,7 @@
 --   that is above the curve and on it as metres, and what a source sends that grows too fast for km (`odometer_senders`).
 --   Miles are told where a source turns to them, or from them: three readings or more that begin or end where the ones
 --   beside them, three or more too, show 1.609344 times as much (0.5 % off at most) are miles, and converted.
+--   Fewer than ten of them amid the curve are below it and soon return to it, and so are `step_back`.
 --
 -- Reasons
 --   not_a_number  nothing that can be read as a finite number

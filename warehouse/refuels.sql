@@ -16,6 +16,7 @@
 --   from one on is 15 points or more above that of the three before it (DIMO's minIncreasePercent), and there where the
 --   step from one level to the next is the greatest: fuel that sloshes and a bad reading are none.
 --   A member of a position that is exactly 0 is none: devices without a fix send (0, 0).
+--   A filter on `vehicle_id` judges only that vehicle. One on a time costs as much as none, as in `trips_by`.
 --   The end of data is believed at once, so a refuel may go again when data that come later contradict it.
 CREATE VIEW refuels AS
 WITH slots AS (
