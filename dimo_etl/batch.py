@@ -172,22 +172,10 @@ def bring_days(
     progress: Progress = lambda _: None,
     done: Callable[[DayFetched], None],
 ) -> BatchFetched:
-    """Bring days into raw units, and flatten each beside the fetch of the next ones.
+    """Bring days into raw units as `fetch_days` does, and flatten each beside the fetch of the next ones.
 
-    Args:
-        settings: whose vehicles, from where, into which warehouse.
-        days: UTC days in order.
-        only: vehicle ids; empty for every vehicle.
-        refresh: ask again for what is complete.
-        progress: told of each vehicle-day, from any thread.
-        done: told of each day once it is flattened, from one thread at a time: of those that went well as they end, of
-            the others when the fetch is over. A day to which events came late is told of twice.
-
-    Returns:
-        Every day with how far it came.
-
-    Raises:
-        DimoError: nothing could be asked for at all.
+    `done` is told of each day once it is flattened, from one thread at a time: of those that went well as they end, of
+    the others when the fetch is over. A day to which events came late is told of twice. All else is as there.
     """
     told: dict[date, Future[None]] = {}
     with open_store(settings.warehouse) as store, ThreadPoolExecutor(1, "dimo-flatten") as beside:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from dimo_etl.lake.audit import audit_columns, audit_day, audit_times
 from dimo_etl.lake.raw import days_held, units_of
@@ -99,8 +98,7 @@ def broken_promises(instance: dg.DagsterInstance) -> list[str]:
     """The names of the checks on which the views wait, and which are red now."""
     keys = [key for check in (unique, columns, in_their_day) for key in check.check_keys]
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
-    failed = AssetCheckExecutionRecordStatus.FAILED
-    return [key.name for key in keys if key in latest and latest[key].status is failed]
+    return [key.name for key in keys if key in latest and latest[key].status.value == "FAILED"]
 
 
 @dg.asset_check(asset=SIGNALS_KEY)

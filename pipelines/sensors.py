@@ -3,12 +3,11 @@
 Belongs here: what Dagster must look for by itself. Telling is in `dimo_etl.notify`, listing in `dimo_etl.batch`.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import msgspec
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from dimo_etl.batch import list_vehicles
 from dimo_etl.config import Settings
@@ -24,10 +23,22 @@ from pipelines.schedules import batches_of
 
 # After everything else that waits, backfills included; dagster.yaml has one of them at a time.
 NEW_VEHICLE_TAGS = {"dagster/priority": "-1", "dimo/new_vehicle": "yes"}
+_UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
-def days_sensor(job: "dg.UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
-    """When days came and their run is over, whether it failed or not, what SQL answers from follows."""
+def days_sensor(
+    job: "dg.UnresolvedAssetJobDefinition", now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> dg.SensorDefinition:
+    """When days came and their run is over, whether it failed or not, what SQL answers from follows.
+
+    Where that fails it is tried again each hour, and not each half minute, until it goes well.
+    """
 
     @dg.sensor(
         name="days_came",
@@ -42,12 +53,12 @@ def days_sensor(job: "dg.UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
         if newest is None or (shown is not None and shown.storage_id > newest.storage_id):
             return dg.SkipReason("No day has come since the views were published.")
         under_way = [run for run in [instance.get_run_by_id(newest.run_id)] if run is not None and not run.is_finished]
-        under_way += instance.get_runs(dg.RunsFilter(job_name=ANSWERS_JOB, statuses=NOT_FINISHED_STATUSES), limit=1)
+        under_way += instance.get_runs(dg.RunsFilter(job_name=ANSWERS_JOB, statuses=_UNDER_WAY), limit=1)
         if under_way:
             return dg.SkipReason(f"The run {under_way[0].run_id} is still under way.")
         if broken := broken_promises(instance):
             return dg.SkipReason(f"The views wait, as these checks of `signals` are red: {', '.join(broken)}.")
-        return dg.RunRequest(run_key=str(newest.storage_id))
+        return dg.RunRequest(run_key=f"{newest.storage_id}/{now():%Y-%m-%dT%H}")
 
     return days_came
 

@@ -11,14 +11,6 @@ from datetime import date
 from functools import partial
 
 import dagster as dg
-from dagster._core.definitions.data_version import (
-    CODE_VERSION_TAG,
-    DATA_VERSION_TAG,
-    extract_data_version_from_entry,
-    get_input_data_version_tag,
-    get_input_event_pointer_tag,
-)
-from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from pydantic import Field
 
 from dimo_etl.batch import DayFetched, bring_days, fetch_days, flatten_day
@@ -36,6 +28,7 @@ from pipelines.failures import explained
 from pipelines.metadata import SEEN_VIEWS, Metadata, raw_metadata, seen_metadata, signals_metadata
 from pipelines.ownership import OWNERS
 from pipelines.partitions import batches, daily, due_each_morning
+from pipelines.provenance import RECORDED_BEFORE, provenance
 from pipelines.resources import Dimo
 
 # A line in the run's log each time so many vehicle-days are through.
@@ -94,8 +87,7 @@ def history_assets(start: date) -> dg.AssetsDefinition:
                 raise _summary(failed, len(days))
         for key in (one for one in (RAW, SIGNALS_KEY) if one in context.selected_asset_keys):
             # Each day was recorded as it ended; this mark keeps Dagster from recording them all once more.
-            told = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
-            yield dg.Output(None, key.to_python_identifier(), metadata=told)
+            yield dg.Output(None, key.to_python_identifier(), metadata=RECORDED_BEFORE)
 
     return history
 
@@ -182,18 +174,9 @@ class _Step:
         }
 
     def _provenance(self, key: dg.AssetKey, partition: str) -> dict[str, str]:
-        """What Dagster itself notes of a materialization, so that it can tell later when one is out of date."""
-        tags = {
-            CODE_VERSION_TAG: self._context.assets_def.code_versions_by_key[key] or "",
-            DATA_VERSION_TAG: self._context.run.run_id,
-        }
         source, of = (RAW, partition) if key == SIGNALS_KEY else (vehicles.key, None)
-        made = self._context.instance.get_latest_data_version_record(source, partition_key=of)
-        version = extract_data_version_from_entry(made.event_log_entry) if made else None
-        if made and version:
-            tags[get_input_data_version_tag(source)] = version.value
-            tags[get_input_event_pointer_tag(source)] = str(made.storage_id)
-        return tags
+        code_version = self._context.assets_def.code_versions_by_key[key]
+        return provenance(self._context.instance, self._context.run.run_id, code_version, source, of)
 
     def _note(self, done: VehicleDay) -> None:
         """Say now and then how far the fetch is; from any thread."""

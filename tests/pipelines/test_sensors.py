@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -79,10 +79,11 @@ def test_the_sensors_are_off_but_for_failures_where_somebody_is_to_be_told(tmp_p
     assert days_sensor(answers_job()).default_status is dg.DefaultSensorStatus.RUNNING
 
 
-def after_days(household: Household) -> dg.SensorExecutionData:
-    """What the sensor that waits for days does now."""
+def after_days(household: Household, hour: int = 10, minute: int = 0) -> dg.SensorExecutionData:
+    """What the sensor that waits for days does at a time of day."""
+    now = datetime(2025, 6, 20, hour, minute, tzinfo=UTC)
     with dg.build_sensor_context(household.instance) as context:
-        return days_sensor(answers_job()).evaluate_tick(context)
+        return days_sensor(answers_job(), lambda: now).evaluate_tick(context)
 
 
 def test_the_views_follow_once_the_run_that_brought_days_is_over_also_where_one_of_them_failed(
@@ -92,7 +93,9 @@ def test_the_views_follow_once_the_run_that_brought_days_is_over_also_where_one_
     everybody.sandbox.faults.break_day(LEXUS, TUESDAY)
     assert not everybody.run(MONDAY, TUESDAY, vehicles=[str(LEXUS)]).success
     (request,) = after_days(everybody).run_requests
-    assert after_days(everybody).run_requests[0].run_key == request.run_key, "a second look starts no second run"
+    (within,), (later,) = (after_days(everybody, *at).run_requests for at in [(10, 59), (11, 0)])
+    assert within.run_key == request.run_key, "a second look starts no second run"
+    assert later.run_key != request.run_key, "a run that failed is tried again in the next hour"
     assert everybody.answer(only=[VIEWS[0].name]).success
     assert "No day" in (after_days(everybody).skip_message or "")
 
