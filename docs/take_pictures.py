@@ -27,7 +27,7 @@ PROJECT = Path(__file__).parents[1]
 TODAY = datetime.now(UTC).date()
 FIRST, LAST = TODAY - timedelta(days=14), TODAY - timedelta(days=1)
 BROKEN = (5023, TODAY - timedelta(days=6))
-EARLIER = (TODAY - timedelta(days=126), TODAY - timedelta(days=15))
+EARLIER = (TODAY - timedelta(days=70), TODAY - timedelta(days=15))
 LAUNCH = """
 mutation ($params: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $params) { ... on LaunchBackfillSuccess { backfillId } }
@@ -150,6 +150,10 @@ def take_all(services: Services, shown: Browser, folder: Path) -> None:
     shown.take(folder / "metadata.png")
     shown.show(f"{ui}/assets/signals?view=checks", "in_their_day", "All columns are as promised.")
     shown.take(folder / "checks.png")
+    eventually(lambda: services.ask(ANSWERED)["runsOrError"]["results"], "the views to follow")
+    lineage = f"{ui}/assets/odometer_daily?view=lineage&lineageScope=upstream&lineageDepth=4"
+    shown.show(lineage, "odometer_daily", "raw_history", "1 failed")
+    shown.take(folder / "lineage.png")
     second = backfill(services, *EARLIER)
     shown.show(f"{ui}/runs/b/{second}", "In progress", "signals")
     some_done = r"return !/\b0% completed/.test(document.body.innerText)"
@@ -157,11 +161,7 @@ def take_all(services: Services, shown: Browser, folder: Path) -> None:
     shown.take(folder / "backfill.png")
     # Runs outlive the UI and would go on writing to a folder that is removed.
     under_way = {"NOT_STARTED", "QUEUED", "STARTING", "STARTED"}
-    eventually(lambda: not under_way & set(statuses(services, second)), "the end of the backfill")
-    eventually(lambda: services.ask(ANSWERED)["runsOrError"]["results"], "the views to follow")
-    lineage = f"{ui}/assets/odometer_daily?view=lineage&lineageScope=upstream&lineageDepth=4"
-    shown.show(lineage, "odometer_daily", "raw_history", "1 failed")
-    shown.take(folder / "lineage.png")
+    eventually(lambda: not under_way & set(statuses(services, second)), "the end of the backfill", 1800)
 
 
 def main(folder: Path) -> None:

@@ -26,15 +26,15 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def eventually(ask: Callable[[], Found | None], what: str) -> Found:
+def eventually(ask: Callable[[], Found | None], what: str, patience_s: float = PATIENCE_S) -> Found:
     """The first answer that is something, asked for again until patience ends."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         found = ask()
         if found:
             return found
         time.sleep(0.2)  # between two looks; nothing is timed by it
-    raise AssertionError(f"waited {PATIENCE_S} s in vain for {what}")
+    raise AssertionError(f"waited {patience_s} s in vain for {what}")
 
 
 def left_of_session(session: int) -> list[str]:
