@@ -63,14 +63,16 @@ def on_one_core() -> None:
     os.environ |= {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_IO_THREADS": "1"}
 
 
-def in_turn(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def in_turn(
+    calls: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """Median seconds of each call; they take turns, so that a slow moment of the machine meets them all."""
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            started = time.perf_counter()
+            started = clock()
             call()
-            taken[name].append(time.perf_counter() - started)
+            taken[name].append(clock() - started)
     return {name: statistics.median(seconds) for name, seconds in taken.items()}
 
 

@@ -9,7 +9,7 @@ from string import ascii_letters, digits
 import orjson
 
 AUTOPI = "dimo/integration/27qftVRWQYpVDcO5DltO5Ojbjxk"
-DAY = date(2026, 1, 5)
+DAY = date(2025, 1, 5)
 _BASE62 = digits + ascii_letters
 _DAY_SECONDS = 86_400
 _SLUGS = ("ford", "tesla", "toyota", "kia")
