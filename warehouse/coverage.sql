@@ -34,9 +34,9 @@
 --
 -- Rules
 --   received_events = kept_events + duplicate_events + quarantined_events, for every row.
---   A calendar: every vehicle of which a day was asked for or is held has a row for each day from the first to the last
---   such day of any vehicle. A day of it that nobody asked for and no file told of is `never_asked`, with numbers of 0.
---   A vehicle of which no day was ever asked for has no row; it is in `status`, with days = 0.
+--   A calendar: every vehicle that is known has a row for each day from the first to the last that was asked for, or is
+--   held, of any vehicle. A day of it that nobody asked for and no file told of is `never_asked`, with numbers of 0;
+--   of a vehicle that was listed and never brought, each day is.
 --   The records live in the footers of the day's signals file, so rows and their proof change by the same rename.
 --   An event of `telemetry` is a second with its values, or an event of the drive. The service gives no count of a
 --   day: one is complete where each window was answered whole for each signal that may be read, and the answers bear
@@ -46,8 +46,10 @@ CREATE VIEW coverage AS
 WITH records AS MATERIALIZED (
     FROM coverage_records()
 ),
-held AS (
-    SELECT DISTINCT vehicle_id FROM records
+known AS (
+    SELECT vehicle_id FROM records
+    UNION
+    SELECT vehicle_id FROM ${vehicles}
 ),
 span AS (
     SELECT min(date) AS first_day, max(date) AS last_day FROM records
@@ -79,6 +81,6 @@ SELECT
         WHEN NOT complete THEN 'incomplete'
         ELSE 'unknown'
     END AS state
-FROM held
+FROM known
 CROSS JOIN days
 LEFT JOIN records USING (vehicle_id, date);

@@ -202,6 +202,8 @@ def test_coverage_is_a_calendar_that_tells_complete_from_incomplete_from_unknown
     lake.cover("1", "2026-01-06", complete=False, reason="sampled", expected_events=1500, fetched_events=1000)
     lake.cover("2", "2026-01-08", complete=None, expected_events=None, origin="import")
     lake.write()
+    with Store(str(lake.root)) as store:
+        add_vehicles(store, [Vehicle("1", 1), Vehicle("3", 3)])
     never = (None, 0, None, "It was never asked for.", "never_asked")
     assert lake.query(
         "SELECT vehicle_id, day(date), expected_events, fetched_events, complete, reason, state "
@@ -215,12 +217,16 @@ def test_coverage_is_a_calendar_that_tells_complete_from_incomplete_from_unknown
         ("2", 6, *never),
         ("2", 7, *never),
         ("2", 8, None, 1, None, None, "unknown"),
+        ("3", 5, *never),
+        ("3", 6, *never),
+        ("3", 7, *never),
+        ("3", 8, *never),
     ]
     assert lake.query("SELECT epoch(fetched_at), requests, privileges FROM coverage WHERE requests > 0") == [
         (made.timestamp(), 2, [1, 4])
     ]
     adds_up = "received_events = kept_events + duplicate_events + quarantined_events"
-    assert lake.query(f"SELECT count(*) FROM coverage WHERE state = 'never_asked' AND {adds_up}") == [(5,)]
+    assert lake.query(f"SELECT count(*) FROM coverage WHERE state = 'never_asked' AND {adds_up}") == [(9,)]
 
 
 def test_vehicles_are_those_listed_and_those_with_a_day_described_by_the_listing_then_by_themselves(lake):
