@@ -83,7 +83,7 @@ def holds_the_same(held: pq.ParquetFile, made: pq.ParquetFile) -> bool:
 
 
 def _is_of_another_writer(footer: pq.FileMetaData) -> bool:
-    writer = footer.metadata.get(WRITER_KEY)
+    writer = _keys(footer).get(WRITER_KEY)
     if writer is None:
         return True
     version, layout, again = (*writer.decode("latin-1").split(" "), "", "", "")[:3]
@@ -95,8 +95,13 @@ def _is_of_another_writer(footer: pq.FileMetaData) -> bool:
 def _said(footer: pq.FileMetaData) -> tuple[int, dict[bytes, bytes]]:
     """How many rows a file has, and what its footer says beside the schema and who wrote it."""
     return footer.num_rows, {
-        key: value for key, value in footer.metadata.items() if key not in (WRITER_KEY, b"ARROW:schema")
+        key: value for key, value in _keys(footer).items() if key not in (WRITER_KEY, b"ARROW:schema")
     }
+
+
+def _keys(footer: pq.FileMetaData) -> dict[bytes, bytes]:
+    """What a footer says beside the schema; a damaged one may have lost it all."""
+    return footer.metadata or {}
 
 
 def _plain_pieces(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:

@@ -58,6 +58,15 @@ def test_every_file_of_a_sound_warehouse_is_looked_at_and_is_sound(store):
     assert wrong(store) == {}
 
 
+def test_a_day_whose_footer_has_lost_what_it_says_is_not_what_its_raw_units_give(store):
+    name = layout.signals_file(DAY)
+    path = Path(store.root, name)
+    rows = pq.read_table(path).replace_schema_metadata(None)
+    pq.write_table(rows, path, store_schema=False)
+    assert pq.read_metadata(path).metadata is None
+    assert wrong(store) == {name: "it is not what its raw units give"}
+
+
 def test_a_bit_that_flips_anywhere_is_found_and_its_file_is_named(store, figures):
     chance = Random(3)
     for name in files(store):
