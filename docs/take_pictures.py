@@ -21,6 +21,7 @@ import httpx
 
 from dimo_etl.model import days_between
 from dimo_etl.sandbox.server import SandboxServer
+from pipelines.jobs import ANSWERS_JOB, JOB, PARTITION
 from tests.pipelines.services import Services, dev, eventually, free_port
 
 PROJECT = Path(__file__).parents[1]
@@ -28,25 +29,6 @@ TODAY = datetime.now(UTC).date()
 FIRST, LAST = TODAY - timedelta(days=14), TODAY - timedelta(days=1)
 BROKEN = (5023, TODAY - timedelta(days=6))
 EARLIER = (TODAY - timedelta(days=70), TODAY - timedelta(days=15))
-LAUNCH = """
-mutation ($params: LaunchBackfillParams!) {
-  launchPartitionBackfill(backfillParams: $params) { ... on LaunchBackfillSuccess { backfillId } }
-}
-"""
-BACKFILL = """
-query ($id: String!) {
-  partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status runs { status } } }
-}
-"""
-RUN = """
-mutation ($params: ExecutionParams!) {
-  launchRun(executionParams: $params) { ... on LaunchRunSuccess { run { runId } } }
-}
-"""
-ANSWERED = """
-{ runsOrError(filter: {pipelineName: "answers", statuses: [SUCCESS]}) { ... on Runs { results { runId } } } }
-"""
-STATUS = "query ($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
 
 
 @dataclass(frozen=True)
@@ -112,36 +94,23 @@ def _answers(client: httpx.Client) -> bool:
         return False
 
 
-def backfill(services: Services, first: date, last: date) -> str:
-    """Launch a backfill of the daily assets."""
-    days = [day.isoformat() for day in days_between(first, last)]
-    chosen = [{"path": ["raw_history"]}, {"path": ["signals"]}]
-    launched = services.ask(LAUNCH, params={"assetSelection": chosen, "partitionNames": days})
-    return launched["launchPartitionBackfill"]["backfillId"]
-
-
-def statuses(services: Services, backfill_id: str) -> list[str]:
+def statuses(services: Services, backfill: str) -> list[str]:
     """Those of the runs of a backfill."""
-    found = services.ask(BACKFILL, id=backfill_id)["partitionBackfillOrError"]
-    return [run["status"] for run in found["runs"]]
+    return [run.status for run in services.runs() if run.backfill == backfill]
 
 
-def run_day(services: Services, day: date) -> None:
-    """Run the daily job over a day, and wait for it."""
-    selector = {"repositoryLocationName": "dimo", "repositoryName": "__repository__", "jobName": "daily_history"}
-    tags = [{"key": "dagster/partition", "value": day.isoformat()}]
-    launched = services.ask(RUN, params={"selector": selector, "executionMetadata": {"tags": tags}})
-    run = launched["launchRun"]["run"]["runId"]
-    ended = {"SUCCESS", "FAILURE"}
-    eventually(lambda: services.ask(STATUS, run=run)["runOrError"]["status"] in ended, "the daily run")
+def days(first: date, last: date) -> list[str]:
+    """The days from one to another, as partitions."""
+    return [day.isoformat() for day in days_between(first, last)]
 
 
 def take_all(services: Services, shown: Browser, folder: Path) -> None:
     """Bring things to where they are worth a picture, and take it."""
     ui = f"http://127.0.0.1:{services.port}"
-    first = backfill(services, FIRST, LAST)
+    first = services.backfill(days(FIRST, LAST))
     eventually(lambda: statuses(services, first) == ["FAILURE"], "the backfill of which a day fails")
-    run_day(services, LAST)
+    run = services.launch(JOB, {PARTITION: LAST.isoformat()})
+    eventually(lambda: services.ended(run), "the daily run")
     shown.show(f"{ui}/assets/raw_history?view=partitions&partition={BROKEN[1]}", "Failed (1)", f"{LAST}")
     shown.take(folder / "partitions.png")
     shown.show(f"{ui}/assets/signals?view=partitions&partition={LAST}", "picture", "preview")
@@ -153,11 +122,12 @@ def take_all(services: Services, shown: Browser, folder: Path) -> None:
     shown.take(folder / "metadata.png")
     shown.show(f"{ui}/assets/signals?view=checks", "in_their_day", "All columns are as promised.")
     shown.take(folder / "checks.png")
-    eventually(lambda: services.ask(ANSWERED)["runsOrError"]["results"], "the views to follow")
+    answered = (ANSWERS_JOB, "SUCCESS")
+    eventually(lambda: answered in {(run.job, run.status) for run in services.runs()}, "the views to follow")
     # With more of it the assets are drawn too small to say how they are.
     shown.show(f"{ui}/assets/odometer?view=lineage&lineageScope=upstream&lineageDepth=2", "raw_history", "1 failed")
     shown.take(folder / "lineage.png")
-    second = backfill(services, *EARLIER)
+    second = services.backfill(days(*EARLIER))
     shown.show(f"{ui}/runs/b/{second}", "In progress", "signals")
     some_done = r"return !/\b0% completed/.test(document.body.innerText)"
     eventually(lambda: shown.run(some_done), "some runs of the backfill")

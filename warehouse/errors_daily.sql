@@ -23,6 +23,7 @@ WITH counted AS (
 held AS MATERIALIZED (
     SELECT vehicle_id, date, kept_events - snapshot_events AS events FROM coverage_records()
 ),
+-- The days of `days_in('UTC')`, from the records that are read here already.
 spans AS (
     SELECT vehicle_id, generate_series(min(date), max(date), INTERVAL 1 DAY) AS days FROM held GROUP BY ALL
 ),

@@ -12,6 +12,7 @@ WITH of_many AS (
     GROUP BY ALL
     HAVING min(source) <> max(source)
 ),
+-- Read anew, of these vehicles alone, which are few.
 readings AS (
     SELECT
         vehicle_id,
