@@ -27,16 +27,17 @@ from pipelines.resources import Dimo
 
 _ODD_ODOMETERS = """
     FROM odometer
-    LEFT JOIN distance_daily AS day ON day.vehicle_id = odometer.vehicle_id AND day.date = odometer.timestamp::DATE
     SELECT
-        odometer.vehicle_id,
-        odometer.timestamp::DATE AS date,
+        vehicle_id,
+        timestamp::DATE AS date,
         count(*) AS readings,
         count(*) FILTER (NOT is_valid) AS not_believed,
-        any_value(day.resets) AS resets,
+        -- Cycles count up from 1: how many a day adds to those of the days before it.
+        coalesce(max(cycle) - coalesce(max(max(cycle)) OVER before, 1), 0) AS resets,
         string_agg(DISTINCT reason, ', ' ORDER BY reason) AS reasons
-    GROUP BY ALL
-    HAVING not_believed * 2 > readings OR resets > 0
+    GROUP BY vehicle_id, date
+    WINDOW before AS (PARTITION BY vehicle_id ORDER BY date ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    QUALIFY not_believed * 2 > readings OR resets > 0
     ORDER BY ALL
 """
 
@@ -111,7 +112,7 @@ def odometers(context: dg.AssetCheckExecutionContext, dimo: dg.ResourceParam[Dim
         root = dimo.settings.warehouse
         with open_store(root) as store:
             days = _days(context, store)
-        with Excerpt(root, ["odometer", "distance_daily"]) as excerpt:
+        with Excerpt(root, ["odometer"]) as excerpt:
             rows = excerpt.ask(days, lambda session: session.execute(_ODD_ODOMETERS).fetchall())
     return dg.AssetCheckResult(
         passed=not rows,

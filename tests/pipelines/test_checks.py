@@ -132,6 +132,26 @@ def test_an_odometer_nobody_can_believe_warns_and_stops_nothing(household: House
     assert result.success
 
 
+def test_an_odometer_that_was_swapped_warns_on_the_day_it_was(household: Household) -> None:
+    household.run(MONDAY, WEDNESDAY)
+
+    def swapped(table: pa.Table) -> pa.Table:
+        is_odometer = pa.compute.equal(table.column("name").cast(pa.string()), "odometer")
+        value = table.column("value_number")
+        value = pa.compute.if_else(is_odometer, pa.compute.divide(value, 2.0), value)
+        return table.set_column(table.schema.get_field_index("value_number"), "value_number", value)
+
+    for day in (TUESDAY, WEDNESDAY):
+        rewrite(household.root / f"signals/date={day}/signals.parquet", swapped)
+    odd = evaluations(household.run(MONDAY, WEDNESDAY))["odometers"].metadata["odd"].value
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in odd.splitlines()[2:]]
+    # The Honda was read once that day.
+    assert [(vehicle, day, resets, reasons) for vehicle, day, _, _, resets, reasons in rows] == [
+        (str(LEXUS), str(TUESDAY), "1", ""),
+        (str(HONDA), str(TUESDAY), "0", "step_back"),
+    ]
+
+
 def test_a_vehicle_that_shares_no_history_warns_and_one_that_lacks_events_is_an_error(household: Household) -> None:
     granted = household.sandbox.fleet.vehicle(HONDA).granted
     try:
