@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
@@ -228,25 +228,35 @@ class SortedRows:
 
 def _row_groups(named: Iterable[Named]) -> Iterator[pa.Table]:
     """Row groups of one size whatever the pieces they come in, so that the same rows give the same bytes."""
-    waiting: list[pa.Table] = []
+    waiting: list[Named] = []
     count = 0
     for name, rows in named:
-        waiting.append(rows.append_column("name", pa.repeat(name, rows.num_rows)))
+        waiting.append((name, rows))
         count += rows.num_rows
         if count >= _ROW_GROUP:
-            table = pa.concat_tables(waiting)
-            whole = count - count % _ROW_GROUP
-            for start in range(0, whole, _ROW_GROUP):
-                yield _as_signals(table.slice(start, _ROW_GROUP))
-            waiting, count = [table.slice(whole)], count - whole
+            left = count % _ROW_GROUP
+            yield from _split(waiting, count - left)
+            waiting, count = [(name, rows.slice(rows.num_rows - left))], left
     if count:
-        yield _as_signals(pa.concat_tables(waiting))
+        yield from _split(waiting, count)
 
 
-def _as_signals(rows: pa.Table) -> pa.Table:
+def _split(named: Sequence[Named], count: int) -> Iterator[pa.Table]:
+    """The first `count` rows of some pieces, in row groups."""
+    names = {name: number for number, (name, _) in enumerate(itertools.groupby(named, key=itemgetter(0)))}
+    numbers = np.array([names[name] for name, _ in named], np.int32).repeat([rows.num_rows for _, rows in named])
+    table = pa.concat_tables([rows for _, rows in named])
+    for start in range(0, count, _ROW_GROUP):
+        here = numbers[start : min(start + _ROW_GROUP, count)]
+        first, last = here[0], here[-1]
+        of_names = pa.DictionaryArray.from_arrays(here - first, list(names)[first : last + 1])
+        yield _as_signals(table.slice(start, len(here)), of_names)
+
+
+def _as_signals(rows: pa.Table, names: pa.DictionaryArray) -> pa.Table:
     """Rows in the promised schema, the dictionaries in order of first appearance."""
     columns = []
     for wanted in SIGNALS:
-        column = rows.column(wanted.name).combine_chunks()
+        column = names if wanted.name == "name" else rows.column(wanted.name).combine_chunks()
         columns.append(column.dictionary_encode() if pa.types.is_dictionary(wanted.type) else column)
     return pa.Table.from_arrays(columns, schema=SIGNALS)
