@@ -35,7 +35,7 @@ def bodies_of(kind: str, answers: int, documents: int) -> list[tuple[str, bytes]
 def ours(bodies: list[tuple[str, bytes]], path: Path, root: str) -> None:
     """Through the same functions that a sync uses, but for the raw files between fetching and flattening."""
     from dimo_etl.api.hits import read_hits
-    from dimo_etl.events import read_event
+    from dimo_etl.events import read_events
     from dimo_etl.flatten.table import flatten
     from dimo_etl.lake.day_file import SortedRows, write_rows
     from dimo_etl.lake.store import Store
@@ -43,7 +43,8 @@ def ours(bodies: list[tuple[str, bytes]], path: Path, root: str) -> None:
     with Store(root) as store:
         rows = SortedRows(store)
         for vehicle_id, body in bodies:
-            events = [read_event(hit.source, index_id=hit.doc_id) for hit in read_hits(body).hits]
+            hits = read_hits(body).hits
+            events = read_events([hit.source for hit in hits], [hit.doc_id for hit in hits])
             events.sort(key=lambda event: (event.timestamp_us or 0, event.event_id))
             flattened = flatten(vehicle_id, events)
             rows.add(flattened.tables, flattened.timed, in_order=True)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 
 import msgspec
 
 from dimo_etl.flatten.numbers import UnreadableError, is_too_deep, parse, to_json
+from dimo_etl.flatten.times import all_to_us
 from dimo_etl.model import Event, is_user_device_id
 from dimo_etl.timestamps import to_us
 
@@ -64,26 +66,40 @@ def read_event(payload: bytes, *, index_id: str | None = None) -> Event:
     Returns:
         The event. `content_id` is set where the document carries no id of its own.
     """
-    own_id: str | None
-    time: object
-    stamp: object
-    try:
-        head = _decode_head(payload)
-        own_id, time = head.id, head.time
-        stamp = head.data.timestamp if head.data is not None else None
-        if type(stamp) is _Nested:
-            stamp = stamp.value
-        if stamp is None and time is None:
-            own_id, time, stamp = _read_oddly_typed(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        own_id, time, stamp = _read_oddly_typed(payload)
+    own_id, time, stamp = _read_head(payload)
     timestamp_us = to_us(stamp)
-    if timestamp_us is None:
-        timestamp_us = to_us(time)
+    return _event(payload, own_id, to_us(time) if timestamp_us is None else timestamp_us, index_id)
+
+
+def read_events(payloads: Sequence[bytes], index_ids: Sequence[str | None]) -> list[Event]:
+    """What `read_event` gives of each of many documents, their times read at once."""
+    heads = list(map(_read_head, payloads))
+    times = all_to_us([time if stamp is None else stamp for _, time, stamp in heads])
+    if None in times:
+        times = [to_us(head[1]) if time is None else time for head, time in zip(heads, times, strict=True)]
+    return [
+        Event(head[0], time, payload) if head[0] else _event(payload, None, time, index_id)
+        for head, time, payload, index_id in zip(heads, times, payloads, index_ids, strict=True)
+    ]
+
+
+def _event(payload: bytes, own_id: str | None, timestamp_us: int | None, index_id: str | None) -> Event:
     if own_id:
         return Event(own_id, timestamp_us, payload)
     content_id = content_hash(payload)
     return Event(index_id or content_id, timestamp_us, payload, content_id)
+
+
+def _read_head(payload: bytes) -> tuple[str | None, object, object]:
+    """Id, time and data time of a document."""
+    try:
+        head = _decode_head(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _read_oddly_typed(payload)
+    time, stamp = head.time, head.data.timestamp if head.data is not None else None
+    if type(stamp) is _Nested:
+        stamp = stamp.value
+    return _read_oddly_typed(payload) if stamp is None and time is None else (head.id, time, stamp)
 
 
 def sent_us(payload: bytes) -> int | None:

@@ -17,8 +17,8 @@ _RFC3339 = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Beyond these a number or a text is not a time a car could have measured, and Arrow could not hold its nanoseconds.
-_EARLIEST_US = -2_208_988_800_000_000  # 1900
-_LATEST_US = 7_258_118_400_000_000  # 2200
+EARLIEST_US = -2_208_988_800_000_000  # 1900
+LATEST_US = 7_258_118_400_000_000  # 2200
 
 
 def to_us(value: object) -> int | None:
@@ -33,7 +33,7 @@ def to_us(value: object) -> int | None:
         return None
     else:
         us = _number_to_us(value)
-    return us if us is not None and _EARLIEST_US <= us <= _LATEST_US else None
+    return us if us is not None and EARLIEST_US <= us <= LATEST_US else None
 
 
 def _number_to_us(value: float) -> int:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dimo_etl.events import content_hash, is_in_history, is_vehicle_name, read_event, vehicle_of
+from dimo_etl.events import content_hash, is_in_history, is_vehicle_name, read_event, read_events, vehicle_of
 from dimo_etl.timestamps import to_us
 from tests import payloads
 from tests.payloads import cloud_event, encoded
@@ -45,6 +45,21 @@ def test_an_id_that_is_no_text_is_no_id(own):
     event = read_event(text)
     assert event.event_id == event.content_id == content_hash(text)
     assert event.timestamp_us == to_us(RECEIVED)
+
+
+def test_many_documents_are_read_as_each_alone():
+    documents = [
+        *(document for document, _ in payloads.GENERATIONS.values()),
+        cloud_event({"timestamp": "soon", "a": 1}),
+        cloud_event({"timestamp": "soon", "a": 1}, time=None),
+        cloud_event({"a": 1}, id=None),
+        {"id": 7, "time": [], "data": {"timestamp": 1_767_607_202}},
+    ]
+    texts = [*map(encoded, documents), b"", b"[1", b'{"id":"\\ud800"}']
+    ids = [None if number % 2 else f"of-the-index-{number}" for number in range(len(texts))]
+    alone = [read_event(text, index_id=index_id) for text, index_id in zip(texts, ids, strict=True)]
+    assert read_events(texts, ids) == alone
+    assert {event.timestamp_us is None for event in alone} == {True, False}
 
 
 def test_the_content_has_one_name_however_it_is_written():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dimo_etl.flatten.times import all_to_us
 from dimo_etl.timestamps import to_us
 
 T = 1_767_607_202_000_000  # 2026-01-05T10:00:02Z
@@ -95,3 +97,25 @@ def test_a_time_is_the_same_in_every_zone_to_the_microsecond(moment, zone):
     us = (moment - EPOCH) // timedelta(microseconds=1)
     assert to_us(moment.isoformat()) == us
     assert to_us(moment.astimezone(zone).isoformat()) == us
+
+
+MOMENTS = (
+    "1899-12-31T23:59:59",
+    "1969-12-31T23:59:59",
+    "2026-01-05T10:00:02",
+    "2200-01-01T00:00:01",
+    "9999-12-31T00:00:00",
+)
+NO_MOMENTS = ("0000-01-01T00:00:00", "2026-02-30T10:00:02", "2026-01-05T24:00:00", "2026-01-05T10:00:60", "soon")
+UNUSUAL = ("2026-01-05 10:00:02", "2026-01-05t10:00:02", "2026-01-05T10:00", "2026-01-05", " 2026-01-05T10:00:02")
+FRACTIONS = ("", ".5", ".123456", ".123456999", ".1234567891", ",5", ".")
+ENDS = ("Z", "z", " Z", "", "+02:00", "+0200", "+02", "ZZ", "\ud800Z")
+
+
+def test_many_times_are_read_as_each_alone():
+    forms = ["".join(parts) for parts in itertools.product(MOMENTS + NO_MOMENTS + UNUSUAL, FRACTIONS, ENDS)]
+    for form in forms:
+        assert all_to_us([form, "2026-01-05T10:00:02.25Z"]) == [to_us(form), T + 250_000]
+    values = [*forms, None, True, 1_767_607_202, ["2026-01-05T10:00:02Z"]]
+    assert all_to_us(values) == [to_us(value) for value in values]
+    assert all_to_us([]) == []

@@ -12,10 +12,11 @@ Documents with the same keys are collected and turned over as one, so that the w
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from typing import Any, TypeGuard
 
 from msgspec import UNSET, UnsetType
@@ -26,6 +27,7 @@ from dimo_etl.timestamps import to_us
 
 _STAMPS = frozenset({str, int, float})
 Scalar = str | int | float | bool | LongNumber | JsonText | None
+_values: Callable[[Mapping[str, object]], Iterable[object]] = methodcaller("values")
 _nested_parts: Callable[[Any], tuple[object, Any, Any]] = attrgetter("value", "source", "timestamp")
 
 
@@ -73,7 +75,7 @@ class _SameKeys:
 
 
 class Collector:
-    """Collects documents, one call each, in batches, and gives their leaves by name.
+    """Collects documents, in batches, and gives their leaves by name.
 
     Documents come from `numbers.parse_all`, which lets none through that could not be taken apart.
     """
@@ -86,29 +88,39 @@ class Collector:
         self._batch: dict[tuple[str, ...], _SameKeys] = {}
         self._nested: dict[tuple[bool, tuple[str, ...]], _SameNestedKeys] = {}
 
-    def add(self, row: int, data: Mapping[str, object], *, nested: bool = False) -> None:
-        """Take one document's `data`.
+    def add_all(self, first_row: int, documents: Sequence[Mapping[str, object]], *, nested: bool = False) -> None:
+        """Take the `data` of documents whose events follow each other.
 
         Args:
-            row: the position of its event; rows are added in ascending order.
-            data: the parsed object.
-            nested: whether it is of a `NestedDocument`.
+            first_row: the position of the first one's event; rows are added in ascending order.
+            documents: parsed objects.
+            nested: whether they are of `NestedDocument`s.
         """
-        if nested:
-            _put(self._batch, row, data)
-            return
-        if "signals" in data or "vehicle" in data:
-            signals, vehicle = data.get("signals"), data.get("vehicle")
-            if isinstance(signals, list):
-                self._add_signal_list(row, "signals", signals)
-                data = {key: value for key, value in data.items() if key != "signals"}
-            elif isinstance(vehicle, dict) and isinstance(vehicle.get("signals"), list):
-                self._add_signal_list(row, "vehicle.signals", vehicle["signals"])
-                rest = {key: value for key, value in vehicle.items() if key != "signals"}
-                data = {
-                    key: rest if key == "vehicle" else value for key, value in data.items() if key != "vehicle" or rest
-                }
-        _put(self._documents, row, data)
+        groups = self._batch if nested else self._documents
+        start = first_row
+        for keys, run in itertools.groupby(map(tuple, documents)):
+            end = start + sum(1 for _ in run)
+            alike = documents[start - first_row : end - first_row]
+            if not nested and ("signals" in keys or "vehicle" in keys):
+                for row, data in zip(range(start, end), alike, strict=True):
+                    _put(self._documents, row, self._without_signals(row, data))
+            else:
+                group = groups.setdefault(keys, _SameKeys())
+                group.rows.extend(range(start, end))
+                group.values.extend(map(_values, alike))
+            start = end
+
+    def _without_signals(self, row: int, data: Mapping[str, object]) -> Mapping[str, object]:
+        """Take a document's list of signals, where it has one; gives the rest of its `data`."""
+        signals, vehicle = data.get("signals"), data.get("vehicle")
+        if isinstance(signals, list):
+            self._add_signal_list(row, "signals", signals)
+            return {key: value for key, value in data.items() if key != "signals"}
+        if isinstance(vehicle, dict) and isinstance(vehicle.get("signals"), list):
+            self._add_signal_list(row, "vehicle.signals", vehicle["signals"])
+            rest = {key: value for key, value in vehicle.items() if key != "signals"}
+            return {key: rest if key == "vehicle" else value for key, value in data.items() if key != "vehicle" or rest}
+        return data
 
     def add_value(self, row: int, name: str, value: Scalar, time_us: int | None) -> None:
         """Take one value that a document holds in a form of its own; `time_us` is None where that is the document's."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from dimo_etl.flatten.leaves import Collector, Leaves, Scalar, TimedLeaves
-from dimo_etl.flatten.nested import NestedDocument
-from dimo_etl.flatten.numbers import JsonText, LongNumber, UnreadableError, fits_float, parse_all, to_json
-from dimo_etl.flatten.tesla_stream import is_streamed, read_payload
-from dimo_etl.flatten.wire import WireError
+from dimo_etl.flatten.documents import Quarantined, read_documents
+from dimo_etl.flatten.leaves import Leaves, Scalar, TimedLeaves
+from dimo_etl.flatten.numbers import JsonText, LongNumber, fits_float
+from dimo_etl.flatten.times import all_to_us
 from dimo_etl.model import Event
 from dimo_etl.schema import INSTANT
-from dimo_etl.timestamps import to_us
 
 # Rows on their way to a file: plain strings, and no name, which is one for the whole table.
 ROWS = pa.schema(
@@ -34,16 +32,7 @@ ROWS = pa.schema(
 )
 _NUMBERS = {int, float}
 _EXACT_INTEGERS = 2**53
-_BATCH_BYTES = 256 << 10
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """An event that could not be understood, and why."""
-
-    event: Event
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,90 +57,15 @@ def flatten(vehicle_id: str, events: Sequence[Event]) -> Flattened:
         vehicle_id: the vehicle all events are of.
         events: in the order the rows shall have.
     """
-    collector = Collector()
-    kept: list[Event] = []
-    sources: list[str | None] = []
-    received: list[int | None] = []
-    quarantined: list[Quarantined] = []
-    for batch in _batches(events):
-        for event, document in zip(batch, parse_all([event.payload for event in batch]), strict=True):
-            try:
-                source, time, data = _readable(event, document)
-                if type(document) is dict and is_streamed(document.get("dataversion"), data.get("payloads")):
-                    data = _with_streamed(collector, len(kept), data)
-            except UnreadableError as error:
-                quarantined.append(Quarantined(event, str(error)))
-                continue
-            collector.add(len(kept), data, nested=type(document) is NestedDocument)
-            kept.append(event)
-            sources.append(source if isinstance(source, str) else None)
-            received.append(to_us(time))
-        collector.end_batch()
-    collector.finish()
-    rows = _Rows(vehicle_id, kept, sources, received)
-    tables = {name: rows.table(leaves) for name, leaves in collector.columns.items()}
-    for name, timed in collector.timed.items():
+    read = read_documents(events)
+    rows = _Rows(vehicle_id, read.events, read.sources, all_to_us(read.times))
+    tables = {name: rows.table(leaves) for name, leaves in read.leaves.columns.items()}
+    for name, timed in read.leaves.timed.items():
         table = rows.table(timed)
         tables[name] = pa.concat_tables([tables[name], table]) if name in tables else table
-    all_sources = set(sources).union(rows.own_sources)
-    times_us = [event.timestamp_us for event in kept if event.timestamp_us is not None]
-    return Flattened(tables, frozenset(collector.timed), quarantined, frozenset(filter(None, all_sources)), times_us)
-
-
-def _batches(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
-    """Events in batches whose documents, once parsed, a processor's cache holds."""
-    start, size = 0, 0
-    for end, event in enumerate(events):
-        if size > _BATCH_BYTES:
-            yield events[start:end]
-            start, size = end, 0
-        size += len(event.payload)
-    yield events[start:]
-
-
-def _readable(event: Event, document: object) -> tuple[object, object, Mapping[str, object]]:
-    """A document's source, time and `data`; a document that is nothing but nested values is its own data."""
-    if type(document) is NestedDocument:
-        source, time, data = document.source, document.time, cast(object, document.data)
-    elif isinstance(document, UnreadableError):
-        raise document
-    elif not isinstance(document, dict):
-        raise UnreadableError("not a JSON object")
-    else:
-        source, time = document.get("source"), document.get("time")
-        data = document.get("data", document if "data" not in document and _all_objects(document) else None)
-    if not isinstance(data, dict):
-        raise UnreadableError("has no `data` object")
-    if not data:
-        raise UnreadableError("its `data` is empty")
-    if event.timestamp_us is None:
-        raise UnreadableError("has no readable time, neither `data.timestamp` nor `time`")
-    return source, time, data
-
-
-def _with_streamed(collector: Collector, row: int, data: Mapping[str, object]) -> Mapping[str, object]:
-    """Add what a Tesla's payloads hold; gives the document's `data`, with what is wrong with those that are unreadable.
-
-    Raises:
-        UnreadableError: none of them can be read.
-    """
-    payloads = cast(Sequence[str], data["payloads"])
-    unreadable: list[object] = []
-    for place, payload in enumerate(payloads):
-        try:
-            streamed = read_payload(payload)
-        except WireError as error:
-            unreadable.append({"payload": place, "reason": str(error)})
-            continue
-        for name, value in streamed.leaves:
-            collector.add_value(row, name, value, streamed.time_us)
-    if len(unreadable) == len(payloads):
-        raise UnreadableError(f"none of its payloads can be read: {to_json(unreadable)}")
-    return {**data, "payloads.unreadable": unreadable} if unreadable else data
-
-
-def _all_objects(document: dict[str, object]) -> bool:
-    return bool(document) and all(isinstance(value, dict) and "value" in value for value in document.values())
+    sources = frozenset(filter(None, rows.own_sources.union(read.sources)))
+    times_us = [event.timestamp_us for event in read.events if event.timestamp_us is not None]
+    return Flattened(tables, frozenset(read.leaves.timed), read.quarantined, sources, times_us)
 
 
 class _Rows:

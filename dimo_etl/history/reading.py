@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dimo_etl.api.device_data import Draw
-from dimo_etl.events import read_event
+from dimo_etl.events import read_events
 from dimo_etl.model import Event, Window
 
 # Of the events with both fields the service leaves out an odometer that is not valid, which is rare.
@@ -50,11 +50,11 @@ def read_draw(draw: Draw) -> Reading:
     ones: list[int] = []
     twos: list[int] = []
     undated, strays, masked = False, 0, 0
-    for hit in draw.hits:
+    events = read_events([hit.source for hit in draw.hits], [hit.doc_id for hit in draw.hits])
+    for hit, event in zip(draw.hits, events, strict=True):
         key = (hit.index, hit.doc_id)
         if key in documents:
             continue
-        event = read_event(hit.source, index_id=hit.doc_id)
         if event.timestamp_us is None:
             undated = True
         elif draw.window.start_ms <= event.timestamp_us // 1000 <= draw.window.end_ms:

@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from dimo_etl.coverage import Coverage
 from dimo_etl.events import is_in_history
-from dimo_etl.flatten.table import Flattened, Quarantined, flatten
+from dimo_etl.flatten.documents import Quarantined
+from dimo_etl.flatten.table import Flattened, flatten
 from dimo_etl.lake.raw import FROM_FILE, FROM_SNAPSHOT, RawUnit, events_of
 from dimo_etl.lake.repeats import Repeats, sent_after
 from dimo_etl.lake.store import Store
