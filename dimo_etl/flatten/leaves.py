@@ -16,7 +16,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter, methodcaller
+from operator import methodcaller
 from typing import Any, TypeGuard
 
 from msgspec import UNSET, UnsetType
@@ -28,7 +28,6 @@ from dimo_etl.timestamps import to_us
 _STAMPS = frozenset({str, int, float})
 Scalar = str | int | float | bool | LongNumber | JsonText | None
 _values: Callable[[Mapping[str, object]], Iterable[object]] = methodcaller("values")
-_nested_parts: Callable[[Any], tuple[object, Any, Any]] = attrgetter("value", "source", "timestamp")
 
 
 @dataclass(slots=True)
@@ -179,7 +178,7 @@ class Collector:
             rows, values = left.rows, left.values
         self.columns[name].append(Leaves(rows, _scalars(values, kinds), kinds))
 
-    def _took_nested(self, keys: tuple[str, ...], rows: list[int], columns: Sequence[Sequence[object]]) -> bool:
+    def _took_nested(self, keys: tuple[str, ...], rows: list[int], columns: Sequence[Sequence[Any]]) -> bool:
         """Take documents of nothing but nested values; False, and nothing taken, where one is any different."""
         parts: dict[str, tuple[Sequence[object], Sequence[int | None], Sequence[str | None]]] = {}
         bare: Sequence[object] = ()
@@ -194,7 +193,9 @@ class Collector:
                 continue
             if kinds != {Wrapped}:
                 return False
-            values, here, stamped = zip(*map(_nested_parts, column), strict=True)
+            values = [wrapped.value for wrapped in column]
+            here = [wrapped.source for wrapped in column]
+            stamped = [wrapped.timestamp for wrapped in column]
             # Mostly all of a message have one time and one source.
             if here != given:
                 given = here
