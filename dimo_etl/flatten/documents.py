@@ -17,7 +17,7 @@ from dimo_etl.flatten.tesla_stream import is_streamed, read_payload
 from dimo_etl.flatten.wire import WireError
 from dimo_etl.model import Event
 
-_BATCH_BYTES = 256 << 10
+_BATCH_BYTES = 512 << 10
 _parts_of_nested = attrgetter("source", "time", "data")
 
 

@@ -134,7 +134,7 @@ class _Rows:
             empty = self._empty[len(values)] = tuple(pa.nulls(len(values), kind) for kind in types)
         numbers, strings, booleans, texts = empty
         if kinds <= _NUMBERS:
-            found = np.array(values, dtype=np.float64)
+            found = np.fromiter(values, np.float64, len(values))
             if int not in kinds or np.abs(found).max() < _EXACT_INTEGERS:
                 return pa.array(found), strings, booleans, texts
         if kinds == {str}:

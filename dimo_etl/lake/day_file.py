@@ -163,6 +163,22 @@ def _runs(table: pa.Table, column: str) -> Iterator[Named]:
         start = end
 
 
+def _is_in_order(table: pa.Table) -> bool:
+    """Whether rows are by vehicle, time and event."""
+    vehicles = pa.compute.run_end_encode(table.column("vehicle_id").combine_chunks())
+    steps = np.diff(table.column("timestamp").cast(pa.int64()).to_numpy())
+    steps[vehicles.run_ends.to_numpy()[:-1] - 1] = 1  # from one vehicle to the next
+    named = vehicles.values.to_pylist()
+    if named != sorted(set(named)) or (steps < 0).any():
+        return False
+    ties = pa.array(np.flatnonzero(steps == 0))
+    if not len(ties):
+        return True
+    events = table.column("event_id")
+    ordered = pa.compute.less_equal(events.take(ties), events.take(pa.compute.add(ties, 1)))
+    return bool(pa.compute.all(ordered).as_py())
+
+
 @dataclass(slots=True)
 class SortedRows:
     """The rows of a day by name, kept in memory up to a bound and on disk beyond it."""
@@ -195,11 +211,10 @@ class SortedRows:
                     yield name, part
             else:
                 table = pa.concat_tables(list(self._parts(name)))
-                # The sort is stable: leaves of one event stay in the document's order.
-                order = pa.compute.sort_indices(table, sort_keys=_SORT_KEYS)
-                # Most are in order, and moving rows takes longer than finding that out.
-                if not np.array_equal(order, np.arange(len(order))):
-                    table = table.take(order)
+                # Most are in order, and sorting takes longer than finding that out.
+                if not _is_in_order(table):
+                    # The sort is stable: leaves of one event stay in the document's order.
+                    table = table.take(pa.compute.sort_indices(table, sort_keys=_SORT_KEYS))
                 yield name, table
 
     def _parts(self, name: str) -> Iterator[pa.Table]:
