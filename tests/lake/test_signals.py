@@ -49,6 +49,10 @@ def with_times_of_their_own(count: int) -> list:
             {"timestamp": f"2026-01-05T00:{number % 60:02}:30Z", "name": "speed", "value": number},
         ]
         made.append(event(40_000 + number, vehicle={"signals": values}))
+        # At one time, of events whose own times go against their ids.
+        at_once = {"timestamp": "2026-01-05T00:30:00Z", "name": "range", "value": number}
+        earlier = f"2026-01-05T12:{(59 - number) % 60:02}:00Z"
+        made.append(event(50_000 + number, timestamp=earlier, vehicle={"signals": [at_once]}))
     return made
 
 
