@@ -20,15 +20,17 @@
 --   less what each reset changed; across a reset the distance is unknown and counts as 0.
 --   Every day from the vehicle's first to its last known day has a row; without a valid reading it is null, not 0.
 CREATE MACRO distance_daily_in(tz) AS TABLE
-WITH read AS (
-    SELECT vehicle_id, cycle, (timestamp AT TIME ZONE tz)::DATE AS date, metres(odometer_km) AS height
+-- Within a cycle no valid reading is below an earlier one, so a day's lowest is its first and its highest its last.
+WITH days_read AS (
+    SELECT
+        vehicle_id,
+        cycle,
+        day_in(timestamp, tz) AS date,
+        metres(min(odometer_km)) AS first_height,
+        metres(max(odometer_km)) AS last_height,
+        count(*) AS readings
     FROM odometer
     WHERE is_valid
-),
--- Within a cycle no valid reading is below an earlier one, so a day's lowest is its first and its highest its last.
-days_read AS (
-    SELECT vehicle_id, cycle, date, min(height) AS first_height, max(height) AS last_height, count(*) AS readings
-    FROM read
     GROUP BY ALL
 ),
 in_order AS (

@@ -17,19 +17,19 @@
 --   65538 spoils it, and 0 does not tell "stood still" from "no odometer"; `readings` does.
 --   What was driven between the last reading of one cycle and the first of the next is unknown and counts as 0.
 CREATE VIEW distance_driven AS
-WITH driven_in_cycle AS (
+-- Within a cycle no valid reading is below an earlier one, so the lowest is the first and the highest the last; what is
+-- not valid has no cycle.
+WITH read_in_cycle AS (
     SELECT
         vehicle_id,
         cycle,
         max(reading) AS greatest,
         min(reading) AS smallest,
         count(*) AS readings,
-        count_if(is_valid) AS valid_readings,
-        metres(max(odometer_km) FILTER (is_valid)) - metres(min(odometer_km) FILTER (is_valid)) AS metres,
-        min(timestamp) FILTER (is_valid) AS first_at,
-        max(timestamp) FILTER (is_valid) AS last_at,
-        arg_min(odometer_km, (timestamp, odometer_km)) FILTER (is_valid) AS first_km,
-        arg_max(odometer_km, (timestamp, odometer_km)) FILTER (is_valid) AS last_km
+        min(timestamp) AS first_at,
+        max(timestamp) AS last_at,
+        min(odometer_km) AS first_km,
+        max(odometer_km) AS last_km
     FROM odometer
     GROUP BY ALL
 ),
@@ -37,15 +37,15 @@ driven AS (
     SELECT
         vehicle_id,
         max(greatest) - min(smallest) AS distance_km,
-        sum(metres) / 1000 AS distance_robust_km,
+        sum(metres(last_km) - metres(first_km)) FILTER (cycle IS NOT NULL) / 1000 AS distance_robust_km,
         sum(readings)::BIGINT AS readings,
-        sum(valid_readings)::BIGINT AS valid_readings,
+        sum(readings) FILTER (cycle IS NOT NULL)::BIGINT AS valid_readings,
         max(cycle) - 1 AS resets,
-        min(first_at) AS first_at,
-        max(last_at) AS last_at,
+        min(first_at) FILTER (cycle IS NOT NULL) AS first_at,
+        max(last_at) FILTER (cycle IS NOT NULL) AS last_at,
         arg_min(first_km, cycle) AS first_km,
         arg_max(last_km, cycle) AS last_km
-    FROM driven_in_cycle
+    FROM read_in_cycle
     GROUP BY ALL
 )
 SELECT

@@ -57,21 +57,26 @@ CREATE VIEW odometer AS
 WITH numbers AS MATERIALIZED (
     FROM odometer_numbers()
 ),
+received AS MATERIALIZED (
+    FROM odometer_received('numbers')
+),
+-- Only what is looked at is put in order of time; the rest of a reading, its texts above all, stays where it is.
 placed AS (
     SELECT
-        *,
+        vehicle_id,
+        timestamp,
+        odometer_km,
         row_number() OVER in_time AS place,
         rank() OVER in_time AS first_place,
         lead(timestamp) OVER in_time IS NULL AS is_last,
-        -- Rows that have a reason stay in the stream, in a partition of their own, and out of every step below.
-        reason IS NULL AND (
+        coalesce(
             odometer_km < lag(odometer_km) OVER in_time
-            OR NOT coalesce(
-                plausible_step(lag(odometer_km) OVER in_time, lag(timestamp) OVER in_time, odometer_km, timestamp), true
-            )
+            OR NOT plausible_step(lag(odometer_km) OVER in_time, lag(timestamp) OVER in_time, odometer_km, timestamp),
+            false
         ) AS is_break
-    FROM odometer_received('numbers')
-    WINDOW in_time AS (PARTITION BY vehicle_id, reason IS NULL ORDER BY timestamp, odometer_km)
+    FROM received
+    WHERE reason IS NULL AND vehicle_id IS NOT NULL
+    WINDOW in_time AS (PARTITION BY vehicle_id ORDER BY timestamp, odometer_km)
 ),
 -- Calm is what rises as it can from one reading to the next. It is judged by its ends alone: a few readings beside
 -- each break, twice as many as any window below looks at, with the first and the last of all.
@@ -80,13 +85,12 @@ ends AS (
         vehicle_id,
         unnest(CASE WHEN is_break THEN generate_series(place - 11, place + 10) ELSE [place] END) AS place
     FROM placed
-    WHERE reason IS NULL AND (is_break OR is_last OR place = 1)
+    WHERE is_break OR is_last OR place = 1
 ),
 near AS (
-    SELECT placed.vehicle_id, placed.place, timestamp, odometer_km, reason
+    SELECT placed.vehicle_id, placed.place, timestamp, odometer_km
     FROM placed
     JOIN ends ON ends.vehicle_id = placed.vehicle_id AND ends.place = placed.place
-    WHERE reason IS NULL
 ),
 levels AS (
     SELECT
@@ -110,26 +114,25 @@ levels AS (
 ),
 without_leaps AS (
     SELECT
-        * REPLACE (
-            CASE
-                WHEN coalesce(least(after_1, after_2) >= odometer_km - 1, true) THEN NULL
-                WHEN before_1 IS NULL
-                    THEN CASE
-                        WHEN goes_on(after_1, after_1, odometer_km) + goes_on(after_1, after_2, odometer_km)
-                            + goes_on(after_1, after_3, odometer_km) + goes_on(after_1, after_4, odometer_km)
-                            + goes_on(after_1, after_5, odometer_km) >= 2
-                            AND after_2 >= after_1 - 1 AND coalesce(after_3 >= after_2 - 1, true) THEN 'leap'
-                    END
-                WHEN goes_on(level, after_1, odometer_km) + goes_on(level, after_2, odometer_km) >= 1
-                    AND goes_on(level, after_1, odometer_km) + goes_on(level, after_2, odometer_km)
-                    + goes_on(level, after_3, odometer_km) + goes_on(level, after_4, odometer_km)
-                    + goes_on(level, after_5, odometer_km) >= if(after_2 IS NULL, 1, 2)
-                    AND is_above(before_1, next_level) + is_above(before_2, next_level)
-                    + is_above(before_3, next_level) + is_above(before_4, next_level)
-                    + is_above(before_5, next_level)
-                    <= if(before_3 IS NOT NULL OR is_above(before_1, next_level) = 1, 1, 0) THEN 'leap'
-            END AS reason
-        )
+        *,
+        CASE
+            WHEN coalesce(least(after_1, after_2) >= odometer_km - 1, true) THEN NULL
+            WHEN before_1 IS NULL
+                THEN CASE
+                    WHEN goes_on(after_1, after_1, odometer_km) + goes_on(after_1, after_2, odometer_km)
+                        + goes_on(after_1, after_3, odometer_km) + goes_on(after_1, after_4, odometer_km)
+                        + goes_on(after_1, after_5, odometer_km) >= 2
+                        AND after_2 >= after_1 - 1 AND coalesce(after_3 >= after_2 - 1, true) THEN 'leap'
+                END
+            WHEN goes_on(level, after_1, odometer_km) + goes_on(level, after_2, odometer_km) >= 1
+                AND goes_on(level, after_1, odometer_km) + goes_on(level, after_2, odometer_km)
+                + goes_on(level, after_3, odometer_km) + goes_on(level, after_4, odometer_km)
+                + goes_on(level, after_5, odometer_km) >= if(after_2 IS NULL, 1, 2)
+                AND is_above(before_1, next_level) + is_above(before_2, next_level)
+                + is_above(before_3, next_level) + is_above(before_4, next_level)
+                + is_above(before_5, next_level)
+                <= if(before_3 IS NOT NULL OR is_above(before_1, next_level) = 1, 1, 0) THEN 'leap'
+        END AS reason
     FROM levels
 ),
 heights AS (
@@ -312,22 +315,30 @@ verdicts AS (
         ) AS height
     FROM members
 ),
--- Of the calm that a reading stands for, what differs from the most: valid, of the first odometer, and at its height.
+-- What differs from the most: valid, of the first odometer, and the highest so far; with the calm that it stands for.
 places AS (
-    SELECT
-        vehicle_id,
-        unnest(
-            CASE
-                WHEN cycle > 1 OR factor <> 1 OR reason IS NOT NULL OR odometer_km < height
-                    THEN generate_series(place, place + stands_for - 1)
-                ELSE [place]
-            END
-        ) AS place,
-        cycle,
-        factor,
-        reason,
-        height
+    SELECT vehicle_id, unnest(generate_series(place, place + stands_for - 1)) AS place, cycle, factor, reason, height
     FROM verdicts
+    WHERE cycle > 1 OR factor <> 1 OR reason IS NOT NULL OR odometer_km < height
+),
+-- Readings that are equal in time and number have the verdict of the first of them.
+differing AS (
+    SELECT
+        placed.vehicle_id,
+        timestamp,
+        odometer_km,
+        odometer_km * if(reason IS NULL, factor, 1) AS converted_km,
+        coalesce(
+            reason,
+            CASE
+                WHEN odometer_km * factor < height - 1 THEN 'step_back'
+                WHEN odometer_km * factor < height THEN 'noise'
+            END
+        ) AS reason,
+        cycle
+    FROM placed
+    JOIN places ON places.vehicle_id = placed.vehicle_id AND places.place = placed.place
+    WHERE placed.place = first_place
 )
 SELECT
     vehicle_id,
@@ -336,27 +347,22 @@ SELECT
     reason IS NULL AS is_valid,
     reason,
     reading,
-    CASE WHEN is_valid THEN cycle END AS cycle,
+    CASE WHEN is_valid THEN coalesce(cycle, 1) END AS cycle,
     source,
     event_id
 FROM (
     SELECT
-        placed.vehicle_id,
-        timestamp,
-        placed.odometer_km * if(places.reason IS NULL, coalesce(factor, 1), 1) AS odometer_km,
+        received.vehicle_id,
+        received.timestamp,
+        coalesce(converted_km, received.odometer_km) AS odometer_km,
+        coalesce(received.reason, differing.reason) AS reason,
         reading,
+        cycle,
         source,
-        event_id,
-        coalesce(
-            placed.reason,
-            places.reason,
-            CASE
-                WHEN placed.odometer_km * factor < height - 1 THEN 'step_back'
-                WHEN placed.odometer_km * factor < height THEN 'noise'
-            END
-        ) AS reason,
-        coalesce(cycle, 1) AS cycle
-    FROM placed
-    LEFT JOIN places
-        ON places.vehicle_id = placed.vehicle_id AND places.place = placed.first_place AND placed.reason IS NULL
+        event_id
+    FROM received
+    LEFT JOIN differing
+        ON differing.vehicle_id = received.vehicle_id AND differing.timestamp = received.timestamp
+        AND differing.odometer_km = received.odometer_km AND received.reason IS NULL
+    WHERE received.vehicle_id IS NOT NULL
 );

@@ -23,7 +23,7 @@ SELECT
     CASE
         WHEN in_km.reading IS NULL THEN 'not_a_number'
         WHEN in_km.timestamp < '2000-01-01 00:00:00+00'::TIMESTAMPTZ
-            OR in_km.timestamp >= (date + INTERVAL 2 DAY) AT TIME ZONE 'UTC' THEN 'clock'
+            OR in_km.timestamp >= make_timestamptz(epoch_us(date + INTERVAL 2 DAY)) THEN 'clock'
         WHEN is_sentinel(in_km.reading) THEN 'sentinel'
         WHEN odometer_km <= 100 AND NOT is_small_metres AND coalesce(date > new_through, true) THEN 'sentinel'
         WHEN odometer_km > 999999 THEN 'too_large'

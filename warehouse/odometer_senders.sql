@@ -70,4 +70,5 @@ SELECT
         WHEN young_day < coalesce(used_days[3], 'infinity'::DATE) THEN young_day
         WHEN young_day IS NULL AND len(used_days) = 0 THEN 'infinity'::DATE
     END AS new_through
-FROM known;
+FROM known
+WHERE metres_until IS NOT NULL OR new_through IS NOT NULL;

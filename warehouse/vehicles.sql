@@ -34,6 +34,9 @@ held AS (
     FROM coverage_records()
     GROUP BY ALL
 ),
+known AS (
+    SELECT * FROM listed FULL JOIN held USING (vehicle_id)
+),
 described AS (
     SELECT
         vehicle_id,
@@ -50,22 +53,22 @@ described AS (
 SELECT
     vehicle_id,
     coalesce(
-        listed.token_id,
+        token_id,
         CASE WHEN regexp_full_match(vehicle_id, '[0-9]+') THEN try_cast(vehicle_id AS BIGINT) END
     ) AS token_id,
     coalesce(
-        listed.user_device_id, CASE WHEN regexp_full_match(vehicle_id, '[0-9A-Za-z]{27}') THEN vehicle_id END
+        user_device_id, CASE WHEN regexp_full_match(vehicle_id, '[0-9A-Za-z]{27}') THEN vehicle_id END
     ) AS user_device_id,
-    coalesce(listed.make, described.make) AS make,
-    coalesce(listed.model, described.model) AS model,
-    coalesce(listed.year, described.year)::INTEGER AS year,
-    listed.permissions,
-    held.integrations,
-    held.first_event,
-    held.last_event,
-    listed.shared_now,
-    listed.first_shared,
-    listed.last_shared
-FROM listed
-FULL JOIN held USING (vehicle_id)
+    coalesce(known.make, described.make) AS make,
+    coalesce(known.model, described.model) AS model,
+    coalesce(known.year, described.year)::INTEGER AS year,
+    permissions,
+    integrations,
+    first_event,
+    last_event,
+    shared_now,
+    first_shared,
+    last_shared
+-- DuckDB leaves out a join that no wanted column needs only where its key is a column: a query for ids reads no signal.
+FROM known
 LEFT JOIN described USING (vehicle_id);

@@ -31,6 +31,7 @@ SQL_FOLDER = Path(dimo_etl.__file__).parents[1] / "warehouse"
 # Each file may use those before it.
 ORDER = (
     "seconds_between",
+    "day_in",
     "plausible_step",
     "metres",
     "kilometres",

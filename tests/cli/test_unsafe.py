@@ -18,7 +18,7 @@ def user(tmp_path_factory):
     shutil.copytree(PROJECT / "warehouse", own / "warehouse", ignore=shutil.ignore_patterns("data", "demo"))
     (own / "dimo_etl").symlink_to(PROJECT / "dimo_etl")
     (folder / "make.txt").write_text("Hupmobile")
-    view, make = own / "warehouse" / "vehicles.sql", "coalesce(listed.make, described.make)"
+    view, make = own / "warehouse" / "vehicles.sql", "coalesce(known.make, described.make)"
     assert make in view.read_text()
     view.write_text(view.read_text().replace(make, f"(SELECT max(content) FROM read_text('{folder}/make.txt'))"))
     lake = Lake(folder / "warehouse")
