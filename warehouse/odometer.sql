@@ -307,7 +307,8 @@ verdicts AS (
         member.place,
         member.odometer_km * factor AS odometer_km,
         member.stands_for,
-        if(member.is_metres, factor / 1000, factor) AS factor,
+        member.is_metres,
+        factor,
         cycle,
         coalesce(member.reason, stray) AS reason,
         max(member.odometer_km * factor) OVER (
@@ -317,9 +318,16 @@ verdicts AS (
 ),
 -- What differs from the most: valid, of the first odometer, and the highest so far; with the calm that it stands for.
 places AS (
-    SELECT vehicle_id, unnest(generate_series(place, place + stands_for - 1)) AS place, cycle, factor, reason, height
+    SELECT
+        vehicle_id,
+        unnest(generate_series(place, place + stands_for - 1)) AS place,
+        is_metres,
+        factor,
+        cycle,
+        reason,
+        height
     FROM verdicts
-    WHERE cycle > 1 OR factor <> 1 OR reason IS NOT NULL OR odometer_km < height
+    WHERE cycle > 1 OR is_metres OR factor <> 1 OR reason IS NOT NULL OR odometer_km < height
 ),
 -- Readings that are equal in time and number have the verdict of the first of them.
 differing AS (
@@ -327,13 +335,11 @@ differing AS (
         placed.vehicle_id,
         timestamp,
         odometer_km,
-        odometer_km * if(reason IS NULL, factor, 1) AS converted_km,
+        -- In the order of the steps above: another one would differ from the height in the last digit.
+        if(is_metres, odometer_km / 1000, odometer_km) * factor AS true_km,
+        if(reason IS NULL, true_km, odometer_km) AS converted_km,
         coalesce(
-            reason,
-            CASE
-                WHEN odometer_km * factor < height - 1 THEN 'step_back'
-                WHEN odometer_km * factor < height THEN 'noise'
-            END
+            reason, CASE WHEN true_km < height - 1 THEN 'step_back' WHEN true_km < height THEN 'noise' END
         ) AS reason,
         cycle
     FROM placed
