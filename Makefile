@@ -16,7 +16,7 @@ test: $(VENV)/installed-test
 
 # The long version of the tests that kill, refuse, damage and storm, and the figures of what was tried.
 reliability: $(VENV)/installed-test
-	RELIABILITY=long $(BIN)/python -m pytest --figures --override-ini timeout=14400 \
+	RELIABILITY=long $(BIN)/python -m pytest --figures --override-ini timeout=14400 --numprocesses 2 --dist worksteal \
 		tests/crash tests/lake tests/flatten tests/history tests/importing tests/api/test_hits.py tests/rival
 
 lint: $(VENV)/installed-test
