@@ -102,16 +102,21 @@ def test_threads_share_the_budget(folder):
 
 def test_two_processes_share_the_budget(folder):
     program = (
-        "import sys, time; from pathlib import Path; from dimo_etl.api.ratelimit import RateLimiter\n"
-        "limited = RateLimiter(50, folder=Path(sys.argv[1]))\n"
-        "for _ in range(20): limited.wait('host'); print(time.monotonic(), flush=True)"
+        "import sys; from pathlib import Path; from dimo_etl.api.ratelimit import RateLimiter\n"
+        "limited = RateLimiter(50, folder=Path(sys.argv[1]), clock=lambda: 1000.0, sleep=print)\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "for _ in range(400): limited.wait('host')"
     )
     command = [sys.executable, "-c", program, str(folder)]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    sent = sorted(float(line) for process in running for line in process.communicate(timeout=30)[0].split())
-    # Whoever starts later finds the slots of the other taken: never more than 50 in a second, late wake-ups aside.
-    assert len(sent) == 40
-    assert all(later - first > 0.020 * 10 - 0.010 for first, later in zip(sent, sent[10:], strict=False))
+    running = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) for _ in range(2)
+    ]
+    assert [process.stdout.readline() for process in running] == ["ready\n"] * 2
+    for process in running:
+        process.stdin.write("go\n")
+    slept = sorted(float(line) for process in running for line in process.communicate(timeout=30)[0].split())
+    # Each slot is one process's; for the first nobody sleeps.
+    assert slept == [pytest.approx(n / 50) for n in range(1, 800)]
 
 
 def test_a_killed_process_leaves_nothing_to_clean(folder):
