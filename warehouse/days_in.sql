@@ -22,8 +22,6 @@ WITH spans AS (
 SELECT
     vehicle_id,
     unnest(
-        generate_series(
-            (first_at AT TIME ZONE tz)::DATE, (last_at AT TIME ZONE tz)::DATE, INTERVAL 1 DAY
-        )
+        generate_series(day_in(first_at, tz), day_in(last_at, tz), INTERVAL 1 DAY)
     )::DATE AS date
 FROM spans;

@@ -20,18 +20,9 @@
 --   less what each reset changed; across a reset the distance is unknown and counts as 0.
 --   Every day from the vehicle's first to its last known day has a row; without a valid reading it is null, not 0.
 CREATE MACRO distance_daily_in(tz) AS TABLE
--- Within a cycle no valid reading is below an earlier one, so a day's lowest is its first and its highest its last.
 WITH days_read AS (
-    SELECT
-        vehicle_id,
-        cycle,
-        day_in(timestamp, tz) AS date,
-        metres(min(odometer_km)) AS first_height,
-        metres(max(odometer_km)) AS last_height,
-        count(*) AS readings
-    FROM odometer
-    WHERE is_valid
-    GROUP BY ALL
+    SELECT *, metres(first_km) AS first_height, metres(last_km) AS last_height
+    FROM odometer_days_in(tz)
 ),
 in_order AS (
     SELECT *, lag(last_height) OVER (PARTITION BY vehicle_id, cycle ORDER BY date) AS height_before

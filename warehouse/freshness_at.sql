@@ -55,7 +55,7 @@ silences AS (
 days AS (
     SELECT
         vehicle_id,
-        (timestamp AT TIME ZONE 'UTC')::DATE AS date,
+        day_in(timestamp, 'UTC') AS date,
         max(timestamp) AS last_event_at,
         max(timestamp) FILTER (has_odometer) AS last_odometer_at,
         max(timestamp) FILTER (has_position) AS last_position_at,

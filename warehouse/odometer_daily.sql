@@ -13,22 +13,7 @@
 --   Every day from the vehicle's first to its last known day has a row; one without a valid reading has
 --   readings = 0 and nulls.
 CREATE VIEW odometer_daily AS
--- Within a cycle no valid reading is below an earlier one, so a day's lowest is its first and its highest its last.
-WITH read_in_cycle AS (
-    SELECT
-        vehicle_id,
-        cycle,
-        day_in(timestamp, 'UTC') AS date,
-        min(odometer_km) AS first_km,
-        max(odometer_km) AS last_km,
-        min(timestamp) AS first_at,
-        max(timestamp) AS last_at,
-        count(*) AS readings
-    FROM odometer
-    WHERE is_valid
-    GROUP BY ALL
-),
-read AS (
+WITH read AS (
     SELECT
         vehicle_id,
         date,
@@ -37,7 +22,7 @@ read AS (
         min(first_km) AS min_km,
         max(last_km) AS max_km,
         sum(readings)::BIGINT AS readings
-    FROM read_in_cycle
+    FROM odometer_days_in('UTC')
     GROUP BY ALL
 )
 SELECT vehicle_id, date, first_km, last_km, min_km, max_km, coalesce(readings, 0) AS readings

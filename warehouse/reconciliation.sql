@@ -144,7 +144,7 @@ evidence AS (
         count_if(utc_day BETWEEN first_day AND last_day AND is_proved IS NOT true) AS missing_days,
         count_if(utc_day < first_day) AS days_before,
         max(utc_day) FILTER (utc_day > last_day) IS NOT NULL AS is_past_our_last_day,
-        coalesce(bool_and(utc_day >= (asked_at AT TIME ZONE 'UTC')::DATE) FILTER (utc_day > last_day), false)
+        coalesce(bool_and(utc_day >= day_in(asked_at, 'UTC')) FILTER (utc_day > last_day), false)
             AS is_only_open,
         coalesce(
             bool_or(
@@ -249,7 +249,7 @@ judged AS (
     SELECT
         compared.*,
         spoiled_by,
-        (asked_at AT TIME ZONE 'UTC')::DATE - last_day AS days_since,
+        day_in(asked_at, 'UTC') - last_day AS days_since,
         first_said IS NULL OR first_said > last_day + 1 AS is_gap,
         CASE
             WHEN date IS NOT NULL THEN is_past_our_last_day OR is_unsettled

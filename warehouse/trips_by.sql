@@ -80,9 +80,9 @@ polled AS (
         rises_to IS NOT NULL AND from_day.date IS NULL AND to_day.date IS NULL AS is_drive
     FROM readings
     LEFT JOIN watched_days AS from_day
-        ON from_day.vehicle_id = readings.vehicle_id AND from_day.date = (timestamp AT TIME ZONE 'UTC')::DATE
+        ON from_day.vehicle_id = readings.vehicle_id AND from_day.date = day_in(timestamp, 'UTC')
     LEFT JOIN watched_days AS to_day
-        ON to_day.vehicle_id = readings.vehicle_id AND to_day.date = (rises_to AT TIME ZONE 'UTC')::DATE
+        ON to_day.vehicle_id = readings.vehicle_id AND to_day.date = day_in(rises_to, 'UTC')
 ),
 -- Everything that was heard, in one stream; evidence of driving is a span, drive_from to drive_to.
 words AS (

@@ -62,6 +62,7 @@ ORDER = (
     "odometer_others",
     "odometer_received",
     "odometer",
+    "odometer_days_in",
     "days_in",
     "odometer_daily",
     "distance_daily_in",
