@@ -13,10 +13,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from benchmarks import measure
@@ -46,10 +46,10 @@ def measured(quick: bool) -> Iterator[Ratio]:
         what = f"{days} fetched days of {vehicles} vehicles through Dagster, against the library alone"
         for root in (ours.warehouse, other.warehouse):
             shutil.rmtree(Path(root, "signals"))
-        alone, through = _library(ours, wanted), _dagster(other, wanted)
-        yield _ratio(f"{what}, each flattened", alone, through, days)
-        alone, through = _library(ours, wanted), _dagster(other, wanted)
-        yield _ratio(f"{what}, nothing to do", alone, through, days)
+        for case in ("each flattened", "nothing to do"):
+            alone = measure.seconds(partial(_library, ours, wanted))
+            through = measure.seconds(partial(_dagster, other, wanted))
+            yield _ratio(f"{what}, {case}", alone, through, days)
 
 
 def _ratio(what: str, alone: float, through: float, days: int) -> Ratio:
@@ -58,18 +58,14 @@ def _ratio(what: str, alone: float, through: float, days: int) -> Ratio:
     return Ratio(what, through / alone, 1.5, at_most=True, figures=figures)
 
 
-def _library(given: Settings, days: Sequence[date]) -> float:
-    started = time.process_time()
+def _library(given: Settings, days: Sequence[date]) -> None:
     bring_days(given, days, done=lambda _: None)
-    return time.process_time() - started
 
 
-def _dagster(given: Settings, days: Sequence[date]) -> float:
-    started = time.process_time()
+def _dagster(given: Settings, days: Sequence[date]) -> None:
     brought = Dagster().bring(given, days, progress=lambda _: None)
     if brought.error is not None:
         raise SystemExit(str(brought.error))
-    return time.process_time() - started
 
 
 if __name__ == "__main__":

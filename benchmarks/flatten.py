@@ -99,9 +99,8 @@ def measured(quick: bool) -> Iterator[Ratio]:
             seconds = measure.in_turn(calls, rounds, time.process_time)
             for name, few in _SLOW.items():
                 output = Path(folder, f"{name}.parquet")
-                started = time.process_time()
-                PEERS[name](bodies[:few], output, nested=kind == "nested")
-                seconds[name] = (time.process_time() - started) * answers / few
+                slow = partial(PEERS[name], bodies[:few], output, nested=kind == "nested")
+                seconds[name] = measure.seconds(slow) * answers / few
                 if not rows_of(output).equals(wanted.filter(pa.compute.equal(wanted["vehicle_id"], bodies[0][0]))):
                     sys.exit(f"The rows of {name} are not ours.")
         figures = {f"{name} rows/s": rows / taken for name, taken in seconds.items()}

@@ -8,8 +8,8 @@ A question is timed by the processor time it takes, the least of several, so tha
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks import fleet, measure
@@ -40,13 +40,14 @@ def measured(quick: bool) -> Iterator[Ratio]:
 
 def _seconds(root: Path) -> dict[str, float]:
     with Warehouse.open(root) as warehouse:
-        return {name: min(_once(warehouse, question) for _ in range(5)) for name, question in _QUESTIONS.items()}
+        return {
+            name: min(measure.seconds(partial(_ask, warehouse, question)) for _ in range(5))
+            for name, question in _QUESTIONS.items()
+        }
 
 
-def _once(warehouse: Warehouse, question: str) -> float:
-    started = time.process_time()
+def _ask(warehouse: Warehouse, question: str) -> None:
     warehouse.execute(question).fetchall()
-    return time.process_time() - started
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ The day's file is made from the raw files of fifty vehicles; then asked for agai
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from benchmarks import measure, responses
 from benchmarks.measure import Ratio
@@ -21,18 +20,18 @@ from tests.lake.make import DAY, fetched
 
 
 def measured(quick: bool) -> Iterator[Ratio]:
-    """Each against making the day anew."""
+    """Each against making the day anew, in processor time."""
     vehicles, documents = (3, 20) if quick else (50, 400)
     with tempfile.TemporaryDirectory() as root, Store(root) as store:
         for vehicle in range(1_000, 1_000 + vehicles):
             _hold(store, str(vehicle), documents)
         write_day(store, DAY)
-        again = _seconds(lambda: write_day(store, DAY))
+        again = measure.seconds(lambda: write_day(store, DAY))
         adding, making = [], []
         for vehicle in range(1_500, 1_501 if quick else 1_505):
             _hold(store, str(vehicle), documents)
-            adding.append(_seconds(lambda: write_day(store, DAY)))
-            making.append(_seconds(lambda: rewrite_day(store, DAY)))
+            adding.append(measure.seconds(lambda: write_day(store, DAY)))
+            making.append(measure.seconds(lambda: rewrite_day(store, DAY)))
         added, anew = min(adding), min(making)
     figures = {"anew s": anew, "again s": again, "one more s": added}
     yield Ratio("a complete day again, against making it anew", again / anew, 0.05, at_most=True, figures=figures)
@@ -42,13 +41,6 @@ def measured(quick: bool) -> Iterator[Ratio]:
 def _hold(store: Store, vehicle_id: str, documents: int) -> None:
     hits = read_hits(responses.flat(vehicle_id, documents)).hits
     fetched(store, [read_event(hit.source) for hit in hits], vehicle_id)
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    """Of the processor, in which a busy machine tells little."""
-    started = time.process_time()
-    call()
-    return time.process_time() - started
 
 
 if __name__ == "__main__":
