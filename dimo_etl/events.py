@@ -78,8 +78,8 @@ def read_events(payloads: Sequence[bytes], index_ids: Sequence[str | None]) -> l
     if None in times:
         times = [to_us(head[1]) if time is None else time for head, time in zip(heads, times, strict=True)]
     return [
-        Event(head[0], time, payload) if head[0] else _event(payload, None, time, index_id)
-        for head, time, payload, index_id in zip(heads, times, payloads, index_ids, strict=True)
+        _event(payload, own_id, time, index_id)
+        for (own_id, _, _), time, payload, index_id in zip(heads, times, payloads, index_ids, strict=True)
     ]
 
 

@@ -31,6 +31,18 @@ def rewrite(file: Path, change) -> None:
         after.add_key_value_metadata({key: value for key, value in proof.items() if key.startswith(b"dimo_etl.")})
 
 
+def with_odometers(change):
+    """Rows in which each odometer's number is what `change` gives of the numbers."""
+
+    def changed(table: pa.Table) -> pa.Table:
+        numbers = table.column("value_number")
+        is_odometer = pa.compute.equal(table.column("name").cast(pa.string()), "odometer")
+        numbers = pa.compute.if_else(is_odometer, change(numbers), numbers)
+        return table.set_column(table.schema.get_field_index("value_number"), "value_number", numbers)
+
+    return changed
+
+
 def test_the_checks_pass_on_days_that_are_complete(household: Household) -> None:
     found = evaluations(household.run(MONDAY, WEDNESDAY))
     wanted = ("complete", "unique", "columns", "in_their_day", "odometers", "none_left_failed")
@@ -117,13 +129,7 @@ def test_a_file_that_lies_in_the_folder_of_another_day_is_found(household: House
 
 def test_an_odometer_nobody_can_believe_warns_and_stops_nothing(household: Household) -> None:
     household.run(MONDAY)
-
-    def broken(table: pa.Table) -> pa.Table:
-        is_odometer = pa.compute.equal(table.column("name").cast(pa.string()), "odometer")
-        value = pa.compute.if_else(is_odometer, 65538.0, table.column("value_number"))
-        return table.set_column(table.schema.get_field_index("value_number"), "value_number", value)
-
-    rewrite(household.root / f"signals/date={MONDAY}/signals.parquet", broken)
+    rewrite(household.root / f"signals/date={MONDAY}/signals.parquet", with_odometers(lambda _: 65538.0))
     result = household.run(MONDAY)
     found = evaluations(result)["odometers"]
     assert not found.passed
@@ -134,15 +140,9 @@ def test_an_odometer_nobody_can_believe_warns_and_stops_nothing(household: House
 
 def test_an_odometer_that_was_swapped_warns_on_the_day_it_was(household: Household) -> None:
     household.run(MONDAY, WEDNESDAY)
-
-    def swapped(table: pa.Table) -> pa.Table:
-        is_odometer = pa.compute.equal(table.column("name").cast(pa.string()), "odometer")
-        value = table.column("value_number")
-        value = pa.compute.if_else(is_odometer, pa.compute.divide(value, 2.0), value)
-        return table.set_column(table.schema.get_field_index("value_number"), "value_number", value)
-
+    halved = with_odometers(lambda numbers: pa.compute.divide(numbers, 2.0))
     for day in (TUESDAY, WEDNESDAY):
-        rewrite(household.root / f"signals/date={day}/signals.parquet", swapped)
+        rewrite(household.root / f"signals/date={day}/signals.parquet", halved)
     odd = evaluations(household.run(MONDAY, WEDNESDAY))["odometers"].metadata["odd"].value
     rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in odd.splitlines()[2:]]
     # The Honda was read once that day.
